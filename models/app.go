@@ -1,0 +1,127 @@
+package models
+
+import (
+	"strings"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+// App is an Altinn App, the source of events about its instances. It is a
+// value: use it from any goroutine.
+//
+// Its methods never fail. What is wrong with an event that they return, be it
+// the App's fields or the instance's, shows when the event is validated, and
+// Publish does that. Events have neither id nor time: Publish sets the first
+// and the time of publishing, unless you set them before.
+type App struct {
+	// Org is the service owner's code, Name the app's name without it; both in
+	// lower case, as they stand in the app's URL. Required.
+	Org, Name string
+
+	// BaseURL is what event sources begin with: an absolute http or https URL
+	// whose path is "/{org}/{name}". Empty means
+	// "https://{org}.apps.altinn.no/{org}/{name}".
+	BaseURL string
+
+	// LegacyOrganisationSubject writes the alternative subject of an
+	// organisation as "/org/{9 digits}", as the .NET app library does, instead
+	// of the documented "/organisation/{9 digits}".
+	LegacyOrganisationSubject bool
+}
+
+// Validate reports every fault of the App's fields in one *ValidationError.
+func (a App) Validate() error {
+	c := checker{what: "app"}
+	if !isAppName(a.Org) {
+		c.add("Org", "want the service owner's code in lower case, such as ttd")
+	}
+	if !isAppName(a.Name) {
+		c.add("Name", "want the app's name in lower case and without its org, such as apps-test")
+	}
+	if a.BaseURL != "" {
+		u := c.baseURL("BaseURL", a.BaseURL)
+		if u != nil && strings.TrimSuffix(u.EscapedPath(), "/") != "/"+a.Org+"/"+a.Name {
+			c.add("BaseURL", "want the path /{org}/{name}, because Altinn Events refuses the sources of another app")
+		}
+	}
+	return c.err()
+}
+
+// Created returns the event of a created instance, of type
+// TypeInstanceCreated.
+func (a App) Created(instance Instance) event.Event {
+	return a.Event(TypeInstanceCreated, instance)
+}
+
+// MovedTo returns the event of a process that moved to the task elementID,
+// such as "Task_2".
+func (a App) MovedTo(instance Instance, elementID string) event.Event {
+	return a.Event(TypeProcessMovedTo(elementID), instance)
+}
+
+// Completed returns the event of a process that has ended, of type
+// TypeProcessCompleted.
+func (a App) Completed(instance Instance) event.Event {
+	return a.Event(TypeProcessCompleted, instance)
+}
+
+// SubstatusChanged returns the event of a substatus that was set, of type
+// TypeSubstatusChanged.
+func (a App) SubstatusChanged(instance Instance) event.Event {
+	return a.Event(TypeSubstatusChanged, instance)
+}
+
+// Event returns an event of any type about instance.
+//
+// Its source is Source(instance.ID) and its subject "/party/{id}" with the
+// owner's party or, if that is empty, the party of instance.ID. The alternative
+// subject follows from the owner: "/organisation/{9 digits}", else
+// "/person/{11 digits}", else the external identifier as it is, else none.
+//
+// Source: seed 002; Altinn/app-lib-dotnet, EventsClient.cs (2026-06).
+func (a App) Event(eventType string, instance Instance) event.Event {
+	party := instance.InstanceOwner.PartyID
+	if party == "" {
+		party, _, _ = strings.Cut(instance.ID, "/")
+	}
+	built := &struct {
+		attributes event.EventContextV1
+		subject    string
+	}{subject: partyPrefix + party}
+	built.attributes = event.EventContextV1{
+		Type:    eventType,
+		Subject: &built.subject,
+		Extensions: map[string]any{
+			ExtResource:         AppResource(a.Org, a.Name),
+			ExtResourceInstance: instance.ID,
+		},
+	}
+	if alternative := a.alternativeSubject(instance.InstanceOwner); alternative != "" {
+		built.attributes.Extensions[ExtAlternativeSubject] = alternative
+	}
+	ev := event.Event{Context: &built.attributes}
+	setSource(&ev, &built.attributes.Source.URL, a.Source(instance.ID))
+	return ev
+}
+
+// Source returns the source of events about an instance,
+// "{BaseURL}/instances/{party}/{guid}", for an id of the form "{party}/{guid}".
+func (a App) Source(instanceID string) string {
+	if a.BaseURL == "" {
+		return "https://" + a.Org + ".apps.altinn.no/" + a.Org + "/" + a.Name + "/instances/" + instanceID
+	}
+	return strings.TrimSuffix(a.BaseURL, "/") + "/instances/" + instanceID
+}
+
+func (a App) alternativeSubject(owner InstanceOwner) string {
+	switch {
+	case owner.OrganisationNumber != "" && a.LegacyOrganisationSubject:
+		return legacyOrganisationPrefix + owner.OrganisationNumber
+	case owner.OrganisationNumber != "":
+		return organisationPrefix + owner.OrganisationNumber
+	case owner.PersonNumber != "":
+		return personPrefix + owner.PersonNumber
+	default:
+		return owner.ExternalIdentifier
+	}
+}

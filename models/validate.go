@@ -1,0 +1,285 @@
+package models
+
+import (
+	"encoding/json"
+	"mime"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
+)
+
+// What attributes should look like, as faults say it.
+const (
+	wantSource      = "want an absolute http or https URL with a host and no user"
+	wantAppSource   = "want the path /{org}/{app}/instances/{party}/{guid}, org and app in lower case"
+	wantResource    = "want a URN in lower case such as urn:altinn:resource:{id}"
+	wantAppResource = "want urn:altinn:resource:app_{org}_{app} in lower case"
+	wantText        = "want UTF-8 without control characters"
+)
+
+// Validator checks events against the rules of CloudEvents and Altinn. The
+// package comment lists them. The zero value is what Altinn Events expects. It
+// is a value; use it from any goroutine.
+type Validator struct {
+	// CheckDigits also checks the check digits of identity numbers and
+	// organisation numbers in subject and alternativesubject. Off by default,
+	// as in Altinn, whose own examples fail them.
+	CheckDigits bool
+}
+
+// Validate reports every fault of ev in one *ValidationError, or nil.
+//
+// It neither changes ev nor quotes from it: faults name attributes and say what
+// they should look like.
+func (v Validator) Validate(ev event.Event) error { return v.validate(ev, false) }
+
+// ValidateDraft is Validate for an event as it may be handed to Publish, which
+// fills specversion, id and time and, for an event about an app instance,
+// resource and resourceinstance: those may be missing.
+func (v Validator) ValidateDraft(ev event.Event) error { return v.validate(ev, true) }
+
+// IsAppEvent reports whether ev is an event of an app, which goes to POST /app:
+// whether its resource is an app's or, if it has none, its source is of an app
+// instance. All other events go to POST /events.
+func IsAppEvent(ev event.Event) bool {
+	ec := contextV1(ev)
+	if ec == nil {
+		return false
+	}
+	resource, _ := ec.Extensions[ExtResource].(string)
+	if resource != "" {
+		return IsAppResource(resource)
+	}
+	s, ok := splitAppPath(rawPath(&ec.Source.URL))
+	return ok && s.Instance != ""
+}
+
+// contextV1 returns the attributes of ev, those of an older CloudEvents version
+// converted; nil if it has none.
+func contextV1(ev event.Event) *event.EventContextV1 {
+	switch ec := ev.Context.(type) {
+	case nil:
+		return nil
+	case *event.EventContextV1:
+		return ec
+	case *event.EventContextV03:
+		if ec == nil {
+			return nil
+		}
+		return ec.AsV1()
+	default:
+		return ec.AsV1()
+	}
+}
+
+func (v Validator) validate(ev event.Event, draft bool) error {
+	c := checker{what: "event", digits: v.CheckDigits, fieldErrors: ev.FieldErrors}
+	ec := contextV1(ev)
+	if ec == nil {
+		ec = &event.EventContextV1{}
+		if !draft {
+			c.add("specversion", "is required: build the event with event.New")
+		}
+	} else if ec != ev.Context {
+		c.add("specversion", "want 1.0: convert the event's context with AsV1")
+	}
+	if strings.TrimSpace(ec.ID) == "" && (ec.ID != "" || !draft) {
+		c.add("id", "is required")
+	}
+	c.text("id", ec.ID)
+	c.eventType(ec.Type)
+	ext := c.extensions(ec.Extensions)
+	c.about(ec, ext)
+	c.data(ev, ec)
+	return c.err()
+}
+
+// text checks what every attribute must be.
+func (c *checker) text(attribute, value string) {
+	if !isText(value) {
+		c.add(attribute, wantText)
+	}
+}
+
+func (c *checker) eventType(t string) {
+	switch {
+	case t == "":
+		c.add("type", "is required, such as "+TypeInstanceCreated)
+	case !isWord(t):
+		c.add("type", wantText+" or white space")
+	case t == TypeProcessMovedToPrefix:
+		c.add("type", "names no task: want "+TypeProcessMovedToPrefix+"{elementId}")
+	case isMixedCaseBrokerType(t):
+		c.add("type", "want lower case, because types match exactly and Altinn Broker's subscribers ask for lower case")
+	}
+}
+
+// isMixedCaseBrokerType reports whether t is one of Altinn Broker's types but
+// for its case.
+func isMixedCaseBrokerType(t string) bool {
+	n := len(brokerTypePrefix)
+	return len(t) >= n && strings.EqualFold(t[:n], brokerTypePrefix) && strings.ToLower(t) != t
+}
+
+// altinnExtensions are the extensions with rules of their own.
+type altinnExtensions struct {
+	resource, resourceInstance, alternativeSubject string
+}
+
+func (c *checker) extensions(all map[string]any) altinnExtensions {
+	var ext altinnExtensions
+	for name, value := range all {
+		switch name {
+		case ExtResource:
+			ext.resource = c.extensionText(name, value)
+		case ExtResourceInstance:
+			ext.resourceInstance = c.extensionText(name, value)
+			c.text(name, ext.resourceInstance)
+		case ExtAlternativeSubject:
+			ext.alternativeSubject = c.extensionText(name, value)
+			c.identifier(name, ext.alternativeSubject)
+		default:
+			c.extension(name, value)
+		}
+	}
+	return ext
+}
+
+// extensionText returns the value of an extension that must be text.
+func (c *checker) extensionText(name string, value any) string {
+	text, ok := value.(string)
+	if !ok || text == "" {
+		c.add(name, "want text that is not empty")
+	}
+	return text
+}
+
+func (c *checker) extension(name string, value any) {
+	if name == "" || !lowerAlnum.has(name) {
+		c.add("extension", "want names of lower-case letters and digits only")
+		return
+	}
+	switch name {
+	case "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data":
+		c.add(name, "is no extension: set the attribute itself")
+		return
+	}
+	if text, ok := value.(string); ok {
+		if !isText(text) {
+			c.add(Redact(name), wantText)
+		}
+	} else if _, err := types.Validate(value); err != nil {
+		c.add(Redact(name), "want a CloudEvents type: text, a truth value, a 32-bit number, bytes, a URI or a time")
+	}
+}
+
+// about checks what and whom the event is about: source, resource and subject,
+// which must agree.
+func (c *checker) about(ec *event.EventContextV1, ext altinnExtensions) {
+	u := &ec.Source.URL
+	isURL := isWebURL(u) && isText(u.RawQuery)
+	if !isURL {
+		c.add("source", wantSource)
+	}
+	source, isApp := splitAppPath(rawPath(u))
+	switch {
+	case IsAppResource(ext.resource) && isURL && !isApp:
+		c.add("source", wantAppSource)
+		c.party(ec.Subject)
+	case IsAppResource(ext.resource):
+		if isURL && !isResourceOf(ext.resource, source) {
+			c.add("source", "want the path /{org}/{app} of its resource")
+		}
+		c.instance(source, ext)
+		c.party(ec.Subject)
+	case ext.resource == "" && isApp && source.Instance != "":
+		c.instance(source, ext)
+		c.party(ec.Subject)
+	default:
+		if !IsResource(ext.resource) {
+			c.add(ExtResource, wantResource+"; only events with the source of an app instance do without")
+		}
+		if ec.Subject != nil {
+			c.identifier("subject", *ec.Subject)
+		}
+	}
+}
+
+// instance checks that the event names one instance.
+func (c *checker) instance(source AppSource, ext altinnExtensions) {
+	if ext.resourceInstance == "" || source.Instance == "" {
+		return
+	}
+	party, instance, _ := strings.Cut(ext.resourceInstance, "/")
+	if party != source.Party || instance != source.Instance {
+		c.add(ExtResourceInstance, "want {party}/{guid} as in the source")
+	}
+}
+
+// party checks the subject of an app's event.
+func (c *checker) party(subject *string) {
+	var id string
+	ok := subject != nil
+	if ok {
+		id, ok = strings.CutPrefix(*subject, partyPrefix)
+	}
+	if !ok || !SubjectParty.hasDigits(id) {
+		c.add("subject", subjectForms[0].want)
+	}
+}
+
+// identifier checks a subject or an alternative subject: in the forms that name
+// a number, the digits.
+func (c *checker) identifier(attribute, value string) {
+	form, number := splitSubject(value)
+	isOrgCode := form != nil && form.prefix == legacyOrganisationPrefix && (number == "" || !isDigit(number[0]))
+	switch {
+	case value == "":
+		c.add(attribute, "want none or one that is not empty")
+	case form == nil || isOrgCode:
+		c.text(attribute, value)
+	case !form.kind.hasDigits(number):
+		c.add(attribute, form.want)
+	case c.digits && form.kind == SubjectPerson && !IsPersonNumber(number),
+		c.digits && form.kind == SubjectOrganisation && !IsOrganisationNumber(number):
+		c.add(attribute, "fails its check digits")
+	}
+}
+
+// data checks the data and what describes it.
+func (c *checker) data(ev event.Event, ec *event.EventContextV1) {
+	if ec.DataSchema != nil && !ec.DataSchema.IsAbs() {
+		c.add("dataschema", "want an absolute URI")
+	}
+	if ec.Time != nil && (ec.Time.UTC().Year() < 0 || ec.Time.UTC().Year() > 9999) {
+		c.add("time", "want a year of 0 to 9999")
+	}
+	isJSON := true
+	if ec.DataContentType != nil {
+		mediaType, _, err := mime.ParseMediaType(*ec.DataContentType)
+		if err != nil || !strings.Contains(mediaType, "/") || !isText(*ec.DataContentType) {
+			c.add("datacontenttype", "want a media type such as application/json")
+		}
+		isJSON = mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
+	}
+	switch {
+	case ev.DataEncoded == nil || ev.DataBase64:
+	case isJSON && !json.Valid(ev.DataEncoded):
+		c.add("data", "want valid JSON, or another datacontenttype")
+	case !isJSON && !utf8.Valid(ev.DataEncoded):
+		c.add("data", "want UTF-8, or DataBase64 for bytes")
+	}
+}
+
+// baseURL checks the URL that sources begin with. It returns nil if it is none.
+func (c *checker) baseURL(field, value string) *url.URL {
+	u, err := url.Parse(value)
+	if err != nil || !isWebURL(u) || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		c.add(field, "want an absolute http or https URL without user, query and fragment")
+		return nil
+	}
+	return u
+}

@@ -1,0 +1,156 @@
+package altinn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"golang.org/x/oauth2"
+
+	"github.com/altinn-go/events/publisher"
+)
+
+// Config is how a Client reaches the Events API. The zero value is usable against
+// a service that asks for no tokens.
+type Config struct {
+	// Credentials are what a request proves who we are with.
+	Credentials Credentials
+
+	// Transport carries the requests. Wrap it to trace, record or fake them; it
+	// must keep to the contract of http.RoundTripper. Redirects and timeouts are
+	// the client's and the context's, so no http.Client is involved.
+	//
+	// Defaults to a transport of the client's own, which keeps up to 256 idle
+	// connections, speaks HTTP/2 where the service does, obeys the proxy variables
+	// of the environment and refuses reply headers above 64 KiB.
+	Transport http.RoundTripper
+
+	// DropUnsupported lets an app event pass that has data, a data schema or
+	// extensions that POST /app ignores: they are left out. Without it such an
+	// event is a *models.ValidationError.
+	DropUnsupported bool
+
+	// AllowHTTP lets events and tokens travel unencrypted to any host, such as a
+	// container's name in a local network. Loopback hosts ("localhost",
+	// 127.0.0.0/8, "[::1]") need no permission.
+	AllowHTTP bool
+}
+
+// Credentials are the secrets that go into a request's headers. Each is optional:
+// without it, its header is not sent. They print as REDACTED.
+//
+// A token source may also implement AppTokenSource and Invalidator. It is asked
+// before every request, from many goroutines at once, so it should cache:
+// oauth2.ReuseTokenSource does.
+type Credentials struct {
+	// PlatformAccessToken proves which app is calling; its token goes into the
+	// header PlatformAccessToken. POST /app requires it; POST /events takes it in
+	// place of the scope "altinn:events.publish".
+	PlatformAccessToken oauth2.TokenSource
+
+	// Bearer proves on whose behalf; its token goes into the header Authorization,
+	// with the scheme Bearer. Both endpoints require it.
+	Bearer oauth2.TokenSource
+
+	// SubscriptionKey is the API gateway's key, for the header
+	// Ocp-Apim-Subscription-Key.
+	SubscriptionKey string
+}
+
+const redacted = "REDACTED"
+
+// Format prints REDACTED, whatever the verb.
+func (Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue returns REDACTED.
+func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns REDACTED.
+func (Credentials) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Client posts events to the Altinn Events API. It is a publisher.Sender, and
+// safe for concurrent use.
+type Client struct {
+	transport   http.RoundTripper
+	credentials Credentials
+	encoder     publisher.Encoder
+	base        string
+
+	// shareHeaders tells that transport never writes to a request's header, so
+	// that calls with the same tokens may share one.
+	shareHeaders bool
+
+	app, events operation
+}
+
+var _ publisher.Sender = (*Client)(nil)
+
+// NewClient returns a client of the platform at platformURL.
+//
+// platformURL is "https://platform.altinn.no", "https://platform.tt02.altinn.no"
+// or whatever else stands before "/events/api/v1"; with that path it is accepted
+// too, and so is a trailing slash. The error names every fault of the URL and cfg.
+func NewClient(platformURL string, cfg Config) (*Client, error) {
+	base, err := parsePlatformURL(platformURL, cfg.AllowHTTP)
+	if err = errors.Join(err, cfg.validate()); err != nil {
+		return nil, fmt.Errorf("altinn client: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	_, shareHeaders := cfg.Transport.(*http.Transport)
+	c := &Client{
+		transport:    cfg.Transport,
+		credentials:  cfg.Credentials,
+		encoder:      publisher.Encoder{DropUnsupported: cfg.DropUnsupported},
+		base:         base.String(),
+		shareHeaders: shareHeaders,
+	}
+	c.app.init(http.MethodPost, base, publisher.EndpointApp, c.header("application/json"))
+	c.events.init(http.MethodPost, base, publisher.EndpointEvents, c.header("application/cloudevents+json"))
+	// /events takes an event once, so the transport may repeat a request whose
+	// reused connection broke before an answer. The empty value says so to
+	// net/http and is not sent.
+	c.events.header["X-Idempotency-Key"] = []string{}
+	return c, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Transport == nil {
+		c.Transport = newTransport()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if !validSecret(c.Credentials.SubscriptionKey) {
+		return errors.New("the subscription key has white space or characters other than ASCII")
+	}
+	return nil
+}
+
+// header is what every request with a body of contentType sends, but for tokens.
+func (c *Client) header(contentType string) http.Header {
+	h := http.Header{
+		"Content-Type": {contentType},
+		"User-Agent":   {"altinn-go-events"},
+	}
+	if key := c.credentials.SubscriptionKey; key != "" {
+		h.Set("Ocp-Apim-Subscription-Key", key)
+	}
+	return h
+}
+
+// Encoder returns how events for this client are encoded. The publisher reads it.
+func (c *Client) Encoder() publisher.Encoder { return c.encoder }
+
+// CloseIdleConnections closes connections that no call is using, if the transport
+// can, as http.Client.CloseIdleConnections does. The client stays usable.
+func (c *Client) CloseIdleConnections() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Format prints the client's address, whatever the verb.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "altinn.Client(%s)", c.base) }

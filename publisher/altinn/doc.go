@@ -1,0 +1,48 @@
+// Package altinn is the client of the Altinn Events API: it posts encoded
+// events to POST /app and POST /events, once per call, and says what the
+// service answered in terms of what to do next.
+//
+//	client, err := altinn.NewClient("https://platform.tt02.altinn.no", altinn.Config{
+//		Credentials: altinn.Credentials{PlatformAccessToken: platform, Bearer: user},
+//	})
+//	pub, err := publisher.New(client, publisher.Config{})
+//	err = pub.Publish(ctx, app.Created(instance))
+//
+// # Delivery
+//
+// The client tries once and keeps nothing; retries, queues and timeouts are the
+// publisher's. An answer of 2xx means that the service has queued the event.
+// Delivery is at least once, and the two endpoints differ in what a repeat
+// means:
+//
+//   - POST /events keeps the event's own id and time. A repeat with the same id
+//     and source is stored once.
+//   - POST /app assigns id and time itself. If an answer is lost on the way, the
+//     retry makes a second event with another id, so do not build on the id of an
+//     app event for deduplication.
+//
+// # Errors
+//
+// Every error of Send and Post wraps publisher.ErrRejected, ErrUnauthorized or
+// ErrUnavailable. An answer other than 2xx is a *ResponseError with the details.
+// Redirects are not followed, so tokens never leave for another host.
+//
+// A 401 makes the client ask its token sources again, once per call; if they have
+// another token, the event is posted a second time with it. The 401 whose body is
+// a JSON string is different: it says that the event's source does not belong to
+// the app of the platform access token, which no token will change.
+//
+// # Time and connections
+//
+// The context bounds a call, and nothing else does: give it a deadline, as the
+// publisher does with TryTimeout. Replies are read to their end, up to 64 KiB, so
+// that connections are used again; a longer reply costs its connection.
+//
+// # Secrets and personal data
+//
+// Tokens and the subscription key go into headers and nowhere else. What the
+// service answers is redacted before it becomes part of an error: identity
+// numbers, and the secrets of that call should a gateway echo them. Credentials,
+// Config and Client print as REDACTED where they hold secrets. Plain http is
+// refused but for loopback hosts, see Config.AllowHTTP.
+package altinn

@@ -1,0 +1,142 @@
+package altinn_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/altinn-go/events/publisher/altinn"
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+func TestRequest_IsWhatNetHTTPSendsAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, "https://platform.altinn.no", altinn.Config{
+		Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if r.ContentLength != int64(len(appItem.Body)) {
+				t.Errorf("ContentLength = %d, want %d", r.ContentLength, len(appItem.Body))
+			}
+			first, err := io.ReadAll(r.Body)
+			if err != nil || !bytes.Equal(first, appItem.Body) {
+				t.Errorf("Body = %q, %v, want the item's", first, err)
+			}
+			for range 2 {
+				again, err := r.GetBody()
+				if err != nil {
+					t.Fatalf("GetBody: %v", err)
+				}
+				got, err := io.ReadAll(again)
+				if err != nil || !bytes.Equal(got, appItem.Body) {
+					t.Errorf("GetBody = %q, %v, want the item's body", got, err)
+				}
+			}
+			return response(http.StatusCreated, ""), nil
+		}),
+	})
+	if err := c.Send(t.Context(), appItem); err != nil {
+		t.Fatalf("Send: %v", err)
+	}
+}
+
+// Transports that write to the request break the contract of http.RoundTripper, and
+// are common all the same.
+func TestRequest_MayBeRewrittenByTheTransport(t *testing.T) {
+	t.Parallel()
+	s := serve(t, answer(http.StatusCreated, "", ""))
+	inner := altinn.NewTransport()
+	defer inner.CloseIdleConnections()
+	rewrite := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		if got := r.URL.Host; got != "platform.altinn.no" {
+			t.Errorf("host = %q: an earlier call's rewriting shows", got)
+		}
+		if got := r.Header.Get("X-Written"); got != "" {
+			t.Errorf("X-Written = %q: an earlier call's header shows", got)
+		}
+		r.URL.Scheme, r.URL.Host = "http", s.Listener.Addr().String()
+		r.Header.Set("X-Written", "yes")
+		return inner.RoundTrip(r)
+	})
+	c := newClient(t, "https://platform.altinn.no", altinn.Config{Transport: rewrite})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 25 {
+				if err := c.Send(t.Context(), appItem); err != nil {
+					t.Errorf("Send: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestRequest_HasTheTokensOfItsOwnCall(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+r.Header.Get("PlatformAccessToken") {
+			t.Errorf("tokens of two calls in one request: %q", r.Header)
+		}
+		w.WriteHeader(http.StatusCreated)
+	})
+	perCall := appSourceFunc(func(_ context.Context, _, app string) (*oauth2.Token, error) {
+		return &oauth2.Token{AccessToken: app}, nil
+	})
+	c := s.client(t, altinn.Config{Credentials: altinn.Credentials{Bearer: perCall, PlatformAccessToken: perCall}})
+	var wg sync.WaitGroup
+	for _, app := range []string{"a", "b", "c", "d"} {
+		wg.Go(func() {
+			item := appItem
+			item.Source = "https://ttd.apps.altinn.no/ttd/" + app
+			for range 25 {
+				if err := c.Send(t.Context(), item); err != nil {
+					t.Errorf("Send: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A connection that the server closes just as it is used again loses the request
+// without an answer. The service takes an event of /events once, so it is safe to
+// repeat; one of /app it would take twice.
+func TestRequest_IsRepeatedOnABrokenConnectionOnlyWhereThatIsSafe(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		item     outbox.Item
+		requests int64
+		fails    bool
+	}{
+		"Events": {brokerItem, 3, false},
+		"App":    {appItem, 2, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var s *service
+			s = serve(t, func(_ http.ResponseWriter, r *http.Request) {
+				if _, sent := r.Header["X-Idempotency-Key"]; sent {
+					t.Error("X-Idempotency-Key was sent")
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				if s.requests.Load() == 2 {
+					panic(http.ErrAbortHandler)
+				}
+			})
+			c := s.client(t, altinn.Config{})
+			if err := c.Send(t.Context(), tc.item); err != nil {
+				t.Fatalf("first Send: %v", err)
+			}
+			if err := c.Send(t.Context(), tc.item); (err != nil) != tc.fails {
+				t.Errorf("second Send = %v, want an error: %t", err, tc.fails)
+			}
+			if got := s.requests.Load(); got != tc.requests {
+				t.Errorf("requests = %d, want %d", got, tc.requests)
+			}
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package altinn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/altinn-go/events/publisher"
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+// maxReplyBytes is how much of a reply is read.
+const maxReplyBytes = 64 << 10
+
+// replyBuffers holds what replies are read into: *[maxReplyBytes]byte.
+var replyBuffers = sync.Pool{New: func() any { return new([maxReplyBytes]byte) }}
+
+// Send posts item once; on a 401 that another token may cure, twice. A nil error
+// means that the service has queued the event, even if the reply broke off after
+// its status. It does not change item.Body.
+//
+// The error wraps publisher.ErrRejected, ErrUnauthorized or ErrUnavailable, and
+// is a *ResponseError if the service answered.
+func (c *Client) Send(ctx context.Context, item outbox.Item) error {
+	return c.post(ctx, item, nil)
+}
+
+// Post is Send, and returns the id that the service gave the event: the UUID that
+// POST /app answers, with or without JSON quotes. It is empty where the service
+// tells none, as POST /events, which keeps the event's own id.
+func (c *Client) Post(ctx context.Context, item outbox.Item) (id string, err error) {
+	err = c.post(ctx, item, func(reply []byte) { id = parseID(reply) })
+	return id, err
+}
+
+func (c *Client) post(ctx context.Context, item outbox.Item, accept func(reply []byte)) error {
+	switch item.Endpoint {
+	case publisher.EndpointApp:
+		return c.do(ctx, &c.app, item.Source, item.Body, accept)
+	case publisher.EndpointEvents:
+		return c.do(ctx, &c.events, "", item.Body, accept)
+	default:
+		return fmt.Errorf("%w: there is no endpoint %q", publisher.ErrRejected, item.Endpoint)
+	}
+}
+
+// do performs op about the app of source, if it has one, and hands the reply of a
+// success to accept, if it is not nil. accept does not keep the bytes.
+func (c *Client) do(ctx context.Context, op *operation, source string, body []byte, accept func(reply []byte)) error {
+	used, err := c.tokens(ctx, op, source)
+	if err != nil {
+		return err
+	}
+	err = c.try(ctx, op, used, body, accept)
+	refused, ok := errors.AsType[*ResponseError](err)
+	if !ok || !refused.curable() {
+		return err
+	}
+	c.invalidate(used)
+	fresh, tokenErr := c.tokens(ctx, op, source)
+	if tokenErr != nil {
+		return tokenErr
+	}
+	if fresh.equal(used) {
+		return err
+	}
+	return c.try(ctx, op, fresh, body, accept)
+}
+
+// try is one request and its reply.
+func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, accept func(reply []byte)) error {
+	header, malformed := op.headerWith(t)
+	if malformed != "" {
+		return c.tokenError(ctx, op, malformed, errMalformedToken)
+	}
+	if !c.shareHeaders {
+		header = maps.Clone(header)
+	}
+	resp, err := c.transport.RoundTrip(op.newRequest(ctx, header, body))
+	if err == nil && resp == nil {
+		err = errors.New("the transport returned no response")
+	}
+	if err != nil {
+		return c.networkError(ctx, op, t, err)
+	}
+	buf := replyBuffers.Get().(*[maxReplyBytes]byte)
+	defer replyBuffers.Put(buf)
+	reply := readReply(resp, buf[:])
+	if resp.StatusCode >= 300 || resp.StatusCode < 200 {
+		return newResponseError(op, resp, reply, c.scrubber(t))
+	}
+	if accept != nil {
+		accept(reply)
+	}
+	return nil
+}
+
+// readReply reads the body of resp up to the size of buf and closes it. Reading on
+// to its end is what lets the connection be used again. A reply that breaks off
+// counts as what came of it: the status has been said.
+func readReply(resp *http.Response, buf []byte) []byte {
+	if resp.Body == nil {
+		return nil
+	}
+	defer resp.Body.Close()
+	n, _ := io.ReadFull(resp.Body, buf)
+	return buf[:n]
+}
+
+// parseID reads the answer to POST /app: an id, as a JSON string or bare. What
+// cannot be an id gives none.
+func parseID(reply []byte) string {
+	text := strings.TrimSpace(string(reply))
+	var id string
+	if json.Unmarshal([]byte(text), &id) != nil {
+		id = text
+	}
+	if len(id) > 256 || !validSecret(id) || strings.ContainsAny(id, `"<{[`) {
+		return ""
+	}
+	return id
+}

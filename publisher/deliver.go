@@ -1,0 +1,158 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+// relay lets the queue hand out items until the publisher or the queue is
+// closed. A queue that cannot go on is started again, with backoff.
+func (p *Publisher) relay() {
+	defer p.relayEnded()
+	for failures := 1; ; failures++ {
+		err := p.cfg.Queue.Run(p.running, p.relayItem)
+		if err == nil || errors.Is(err, ErrClosed) || p.running.Err() != nil {
+			return
+		}
+		pause := p.cfg.Retry.pause(failures, nil, 1)
+		p.cfg.Logger.LogAttrs(p.running, slog.LevelError, "event queue stopped, starting it again",
+			slog.String("error", models.Redact(err.Error())), slog.Duration("pause", pause))
+		if sleep(p.running, pause) != nil {
+			return
+		}
+	}
+}
+
+// relayItem is one attempt on behalf of the queue.
+func (p *Publisher) relayItem(ctx context.Context, item outbox.Item) outbox.Outcome {
+	_, out := p.attempt(ctx, item)
+	return out
+}
+
+// send is delivery without a queue: attempts until the policy or ctx ends it.
+func (p *Publisher) send(ctx context.Context, item outbox.Item) error {
+	for item.Attempt = 1; ; item.Attempt++ {
+		err, out := p.attempt(ctx, item)
+		if out.State != outbox.Retry {
+			return err
+		}
+		if stopped := p.sleepUntil(ctx, out.RetryAt); stopped != nil {
+			err = fmt.Errorf("%w: %w", stopped, err)
+			p.discarded(ctx, item, err, 0)
+			return err
+		}
+	}
+}
+
+// attempt makes one attempt, decides what follows and tells the Observer and the
+// log.
+func (p *Publisher) attempt(ctx context.Context, item outbox.Item) (error, outbox.Outcome) { //nolint:revive,staticcheck // the outcome follows from the error
+	ctx = p.cfg.Observer.Delivering(ctx, item)
+	start := time.Now()
+	err := p.try(ctx, item)
+	took := time.Since(start)
+
+	out := p.cfg.Retry.next(item, err)
+	if err != nil && p.delivering.Err() != nil && out.State == outbox.Retry {
+		out.RetryAt, out.Uncounted = time.Now(), true
+	}
+	switch out.State {
+	case outbox.Delivered:
+		p.delivered(ctx, item, took)
+	case outbox.Retry:
+		p.retried(ctx, item, err, out.RetryAt, took)
+	case outbox.Discard:
+		p.discarded(ctx, item, err, took)
+	}
+	return err, out
+}
+
+// try sends once, within TryTimeout. Its error wraps one of ErrRejected,
+// ErrUnauthorized and ErrUnavailable.
+func (p *Publisher) try(ctx context.Context, item outbox.Item) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.TryTimeout)
+	defer cancel()
+	defer context.AfterFunc(p.delivering, cancel)()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: sender panicked with a %T", ErrUnavailable, r)
+		}
+	}()
+	err = p.sender.Send(ctx, item)
+	switch {
+	case err == nil, errors.Is(err, ErrRejected), errors.Is(err, ErrUnauthorized), errors.Is(err, ErrUnavailable):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+}
+
+func (p *Publisher) delivered(ctx context.Context, item outbox.Item, took time.Duration) {
+	level := slog.LevelDebug
+	if item.Attempt > 1 {
+		level = slog.LevelInfo // the end of what a warning began
+	}
+	p.log(ctx, level, "event delivered", item, nil, took)
+	p.cfg.Observer.Delivered(ctx, item)
+}
+
+func (p *Publisher) retried(ctx context.Context, item outbox.Item, err error, at time.Time, took time.Duration) {
+	level := slog.LevelDebug
+	if item.Attempt == 1 {
+		level = slog.LevelWarn
+	}
+	p.log(ctx, level, "event not delivered, will be retried", item, err, took)
+	p.cfg.Observer.Retried(ctx, item, err, at)
+}
+
+func (p *Publisher) discarded(ctx context.Context, item outbox.Item, err error, took time.Duration) {
+	p.log(ctx, slog.LevelError, "event discarded", item, err, took)
+	p.cfg.Observer.Discarded(ctx, item, err)
+}
+
+// log writes one line about an attempt. It names the event, never a subject.
+func (p *Publisher) log(ctx context.Context, level slog.Level, msg string, item outbox.Item, err error, took time.Duration) {
+	if !p.cfg.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("event_id", redactID(item.ID)),
+		slog.String("event_type", models.Redact(item.Type)),
+		slog.String("endpoint", item.Endpoint),
+		slog.Int("attempt", item.Attempt),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1e3),
+	}
+	if err != nil {
+		if status := httpStatus(err); status != 0 {
+			attrs = append(attrs, slog.Int("status", status))
+		}
+		attrs = append(attrs, slog.String("error", models.Redact(err.Error())))
+	}
+	p.cfg.Logger.LogAttrs(ctx, level, msg, attrs...)
+}
+
+// sleepUntil waits until at. It returns early, with the reason, when ctx ends or
+// Close tells deliveries to break off.
+func (p *Publisher) sleepUntil(ctx context.Context, at time.Time) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.delivering, func() { cancel(ErrClosed) })()
+	return sleep(ctx, time.Until(at))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

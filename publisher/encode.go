@@ -1,0 +1,208 @@
+package publisher
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/google/uuid"
+
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+// The endpoints that an Item can name, as paths below /events/api/v1.
+const (
+	// EndpointApp takes events of apps, as plain JSON with five attributes.
+	EndpointApp = "/app"
+	// EndpointEvents takes all other events, as structured CloudEvents.
+	EndpointEvents = "/events"
+)
+
+// MaxEventBytes bounds an encoded event: 1 MiB.
+const MaxEventBytes = 1 << 20
+
+// Encoder turns an event into an Item: it validates, fills what is missing,
+// chooses the endpoint and encodes once. The zero value is what Altinn Events
+// expects. It is a value; use it from any goroutine.
+//
+// An event of an app (its resource begins "urn:altinn:resource:app_", or it has
+// none and its source is that of an instance) goes to EndpointApp, as the five
+// attributes that the endpoint keeps, and is ordered by its source. Any other
+// goes to EndpointEvents and is ordered by resource and resource instance.
+type Encoder struct {
+	// DropUnsupported lets an app event pass that has data, a data schema or
+	// extensions that POST /app ignores: they are left out. Without it such
+	// an event is a *models.ValidationError.
+	DropUnsupported bool
+
+	// CloudEventsOnly encodes every event as a structured CloudEvent for
+	// EndpointEvents, app events too. It is for endpoints that are not Altinn's.
+	CloudEventsOnly bool
+
+	// CheckDigits refuses subjects whose identity number or organisation
+	// number fails its check digits. Off by default, as in Altinn.
+	CheckDigits bool
+}
+
+// Validate reports every fault that keeps ev from being published, in one
+// *models.ValidationError. What Encode fills may be missing. One thing shows only
+// in Encode: an event that is too large.
+func (e Encoder) Validate(ev event.Event) error {
+	err := models.Validator{CheckDigits: e.CheckDigits}.ValidateDraft(ev)
+	if e.DropUnsupported || e.CloudEventsOnly || !models.IsAppEvent(ev) {
+		return err
+	}
+	return addFaults(err, unsupported(ev))
+}
+
+// Encode returns ev as an Item that was published now. Missing are filled in:
+// specversion with "1.0", id with a UUID of version 7, time with now to the
+// microsecond and, for an event of an app, resource and resourceinstance from its
+// source. traceParent travels with the item and stands in the body where the
+// endpoint keeps it.
+//
+// Encode never changes ev, and the Item shares no memory with it. The error is a
+// *models.ValidationError: ev breaks a rule, or is larger than MaxEventBytes.
+func (e Encoder) Encode(ev event.Event, now time.Time, traceParent string) (outbox.Item, error) {
+	if err := e.Validate(ev); err != nil {
+		return outbox.Item{}, err
+	}
+	a := fill(ev, now, traceParent)
+	item := outbox.Item{
+		ID:          a.id,
+		Source:      a.source,
+		Type:        a.eventType,
+		TraceParent: a.traceParent,
+		PublishedAt: now,
+	}
+	isApp := models.IsAppResource(a.resource)
+	if isApp {
+		item.Key = a.source
+	} else {
+		item.Key = a.resource + "/" + a.resourceInstance
+	}
+	if isApp && !e.CloudEventsOnly {
+		item.Endpoint = EndpointApp
+		item.Body = a.appendApp(make([]byte, 0, a.sizeHint()))
+	} else {
+		item.Endpoint = EndpointEvents
+		item.Body = a.appendCloudEvent(make([]byte, 0, a.sizeHint()))
+	}
+	if n := len(item.Body); n > MaxEventBytes {
+		return outbox.Item{}, addFaults(nil, []models.Fault{{
+			Attribute: "data",
+			Message:   fmt.Sprintf("makes the encoded event %d bytes long, want %d or fewer: publish a reference instead", n, MaxEventBytes),
+		}})
+	}
+	return item, nil
+}
+
+// fill returns the attributes of a valid event, with what was missing.
+func fill(ev event.Event, now time.Time, traceParent string) attributes {
+	ec := ev.Context.(*event.EventContextV1) //nolint:forcetypeassert,errcheck // Validate refuses every other version
+	a := attributes{
+		id:          ec.ID,
+		source:      ec.Source.String(),
+		eventType:   ec.Type,
+		time:        now.Truncate(time.Microsecond),
+		traceParent: traceParent,
+		extensions:  ec.Extensions,
+		data:        ev.DataEncoded,
+		dataBase64:  ev.DataBase64,
+	}
+	if a.id == "" {
+		a.id = uuid.Must(uuid.NewV7()).String()
+	}
+	if ec.Subject != nil {
+		a.subject = *ec.Subject
+	}
+	if ec.Time != nil && !ec.Time.IsZero() {
+		a.time = ec.Time.Time
+	}
+	if ec.DataContentType != nil {
+		a.dataContentType = *ec.DataContentType
+	}
+	if ec.DataSchema != nil {
+		a.dataSchema = ec.DataSchema.String()
+	}
+	a.alternativeSubject = extension(ec, models.ExtAlternativeSubject)
+	a.resource = extension(ec, models.ExtResource)
+	a.resourceInstance = extension(ec, models.ExtResourceInstance)
+	if a.traceParent == "" {
+		a.traceParent = extension(ec, models.ExtTraceParent)
+	}
+	if a.resource == "" || a.resourceInstance == "" && models.IsAppResource(a.resource) {
+		if source, err := models.ParseAppSource(a.source); err == nil {
+			a.resource, a.resourceInstance = source.Resource(), source.ResourceInstance()
+		}
+	}
+	return a
+}
+
+// sizeHint is how long the encoded event may get if nothing needs escaping.
+func (a *attributes) sizeHint() int {
+	const names = 256
+	return names + len(a.id) + len(a.source) + len(a.eventType) + len(a.subject) + len(a.alternativeSubject) +
+		len(a.resource) + len(a.resourceInstance) + len(a.traceParent) + len(a.dataSchema) + len(a.dataContentType) +
+		len(a.data)
+}
+
+func extension(ec *event.EventContextV1, name string) string {
+	s, _ := ec.Extensions[name].(string)
+	return s
+}
+
+// unsupported lists what POST /app would drop from ev. Trace context is not of
+// the event and may go.
+//
+// Source: Altinn/altinn-events, AppCloudEventRequestModel.cs (2026-08).
+func unsupported(ev event.Event) []models.Fault {
+	const message = "is dropped by POST /app: leave it out, publish a resource other than the app's, or set DropUnsupported"
+	var faults []models.Fault
+	if ev.DataEncoded != nil {
+		faults = append(faults, models.Fault{Attribute: "data", Message: message})
+	}
+	ec, ok := ev.Context.(*event.EventContextV1)
+	if !ok {
+		return faults
+	}
+	if ec.DataContentType != nil && ev.DataEncoded == nil {
+		faults = append(faults, models.Fault{Attribute: "datacontenttype", Message: message})
+	}
+	if ec.DataSchema != nil {
+		faults = append(faults, models.Fault{Attribute: "dataschema", Message: message})
+	}
+	for name := range ec.Extensions {
+		switch name {
+		case models.ExtAlternativeSubject, models.ExtResource, models.ExtResourceInstance, models.ExtTraceParent, "tracestate":
+		default:
+			faults = append(faults, models.Fault{Attribute: models.Redact(name), Message: message})
+		}
+	}
+	return faults
+}
+
+// addFaults returns err with more faults.
+func addFaults(err error, faults []models.Fault) error {
+	if len(faults) == 0 {
+		return err
+	}
+	all := &models.ValidationError{Faults: faults}
+	if invalid, ok := errors.AsType[*models.ValidationError](err); ok {
+		all.Faults = append(slices.Clone(invalid.Faults), faults...)
+	}
+	slices.SortFunc(all.Faults, func(a, b models.Fault) int { return strings.Compare(a.Attribute, b.Attribute) })
+	return all
+}
+
+// identify returns what an error may say about an event that was not encoded.
+func identify(ev event.Event) outbox.Item {
+	if ev.Context == nil {
+		return outbox.Item{}
+	}
+	return outbox.Item{ID: ev.ID(), Source: ev.Source(), Type: ev.Type()}
+}

@@ -1,0 +1,12 @@
+package publisher
+
+import (
+	"time"
+
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+// Decide is the policy as a pure function.
+func (p RetryPolicy) Decide(item outbox.Item, err error, now time.Time, random float64) outbox.Outcome {
+	return p.withDefaults().decide(item, err, now, random)
+}

@@ -1,0 +1,162 @@
+package publisher
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
+
+	"github.com/altinn-go/events/models"
+)
+
+// Events are encoded by appending, which costs a fifth of encoding/json and
+// a fifteenth of the SDK for an event of an app.
+
+// attributes are those of an event, after what was missing has been filled in.
+type attributes struct {
+	id, source, eventType, subject string
+	alternativeSubject             string
+	resource, resourceInstance     string
+	dataContentType, dataSchema    string
+	time                           time.Time
+	traceParent                    string
+	extensions                     map[string]any // all of the event's; those above take precedence
+	data                           []byte
+	dataBase64                     bool
+}
+
+// appendApp appends the attributes that POST /app keeps, in the order of the
+// documented example.
+//
+// Source: seed 002; Altinn/altinn-events, AppCloudEventRequestModel.cs (2026-08).
+func (a *attributes) appendApp(b []byte) []byte {
+	b = append(b, `{"type":`...)
+	b = appendString(b, a.eventType)
+	b = appendMember(b, "source", a.source)
+	b = appendMember(b, "subject", a.subject)
+	b = append(b, `,"specversion":"1.0"`...)
+	b = appendOptional(b, models.ExtAlternativeSubject, a.alternativeSubject)
+	return append(b, '}')
+}
+
+// appendCloudEvent appends the event in the JSON format of CloudEvents 1.0.
+// Extensions come in order of name after the attributes that Altinn defines.
+func (a *attributes) appendCloudEvent(b []byte) []byte {
+	b = append(b, `{"specversion":"1.0","id":`...)
+	b = appendString(b, a.id)
+	b = appendMember(b, "source", a.source)
+	b = appendMember(b, "type", a.eventType)
+	b = append(b, `,"time":"`...)
+	b = a.time.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, '"')
+	b = appendOptional(b, "subject", a.subject)
+	b = appendOptional(b, models.ExtAlternativeSubject, a.alternativeSubject)
+	b = appendOptional(b, models.ExtResource, a.resource)
+	b = appendOptional(b, models.ExtResourceInstance, a.resourceInstance)
+	b = appendOptional(b, models.ExtTraceParent, a.traceParent)
+	b = a.appendOtherExtensions(b)
+	b = appendOptional(b, "dataschema", a.dataSchema)
+	b = appendOptional(b, "datacontenttype", a.dataContentType)
+	b = a.appendData(b)
+	return append(b, '}')
+}
+
+func (a *attributes) appendOtherExtensions(b []byte) []byte {
+	var names []string
+	for name := range a.extensions {
+		if !a.isNamed(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		switch v := a.extensions[name].(type) {
+		case string:
+			b = appendMember(b, name, v)
+		case bool, int32:
+			text, _ := types.Format(v)
+			b = appendName(b, name)
+			b = append(b, text...)
+		default:
+			text, _ := types.Format(v) // its type was validated
+			b = appendMember(b, name, text)
+		}
+	}
+	return b
+}
+
+// isNamed reports whether the extension has a field in attributes.
+func (a *attributes) isNamed(extension string) bool {
+	switch extension {
+	case models.ExtAlternativeSubject, models.ExtResource, models.ExtResourceInstance:
+		return true
+	case models.ExtTraceParent:
+		return a.traceParent != ""
+	default:
+		return false
+	}
+}
+
+// appendData appends data as the JSON format wants it: JSON as it is, other text
+// as a string, bytes in base64.
+func (a *attributes) appendData(b []byte) []byte {
+	switch {
+	case a.data == nil:
+		return b
+	case a.dataBase64:
+		b = append(b, `,"data_base64":"`...)
+		b = base64.StdEncoding.AppendEncode(b, a.data)
+		return append(b, '"')
+	case isJSON(a.dataContentType):
+		b = append(b, `,"data":`...)
+		return append(b, a.data...)
+	default:
+		return appendMember(b, "data", string(a.data))
+	}
+}
+
+// isJSON reports whether data of the content type stands in an event as it is.
+// No content type means JSON.
+func isJSON(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.TrimSpace(mediaType)
+	return mediaType == "" || strings.EqualFold(mediaType, event.ApplicationJSON) ||
+		strings.EqualFold(mediaType, event.TextJSON)
+}
+
+func appendOptional(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendMember(b, name, value)
+}
+
+func appendMember(b []byte, name, value string) []byte {
+	return appendString(appendName(b, name), value)
+}
+
+// appendName appends the name of a member, which needs no escaping.
+func appendName(b []byte, name string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	return append(b, '"', ':')
+}
+
+// appendString appends s as a JSON string. Printable ASCII, which is nearly all
+// there is, is copied; anything else is left to encoding/json.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			quoted, _ := json.Marshal(s) // a string always encodes
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}

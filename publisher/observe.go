@@ -1,0 +1,73 @@
+package publisher
+
+import (
+	"context"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+// Observer watches events on their way, for metrics, traces and alerts.
+//
+// The calls for one event come in this order:
+//
+//	Publishing → Published → (Delivering → Retried)* → Delivering → Delivered | Discarded
+//
+// Publishing and Published run inside Publish, the others on the relay, in
+// another goroutine and perhaps another process. Methods are called from many
+// goroutines at once and must not block. Events carry personal data: what an
+// Observer exports comes from the Item's fields other than Body.
+//
+// Embed NopObserver to stay compatible when methods are added.
+type Observer interface {
+	// Publishing is called before an event is stored or sent. The context that
+	// it returns is used for the rest of Publish; the W3C traceparent, if not
+	// empty, travels with the item and, to endpoints that keep extensions, in
+	// the event.
+	Publishing(ctx context.Context, ev event.Event) (context.Context, string)
+
+	// Published is called with the outcome of Publish for one item: nil when
+	// it was delivered or, with a queue, accepted.
+	Published(ctx context.Context, item outbox.Item, err error)
+
+	// Delivering is called before an attempt. The context that it returns is
+	// used for the attempt and handed to the call that ends it.
+	Delivering(ctx context.Context, item outbox.Item) context.Context
+
+	// Delivered is called when the endpoint has taken the event.
+	Delivered(ctx context.Context, item outbox.Item)
+
+	// Retried is called when an attempt failed and another follows at at.
+	Retried(ctx context.Context, item outbox.Item, err error, at time.Time)
+
+	// Discarded is called when the event is given up. Alert on it: without a
+	// queue that keeps discarded events, this is the last that is seen of it.
+	Discarded(ctx context.Context, item outbox.Item, err error)
+}
+
+// NopObserver is an Observer that does nothing. Embed it in yours.
+type NopObserver struct{}
+
+// Publishing returns ctx and no trace parent.
+func (NopObserver) Publishing(ctx context.Context, _ event.Event) (context.Context, string) {
+	return ctx, ""
+}
+
+// Published does nothing.
+func (NopObserver) Published(context.Context, outbox.Item, error) {}
+
+// Delivering returns ctx.
+func (NopObserver) Delivering(ctx context.Context, _ outbox.Item) context.Context { return ctx }
+
+// Delivered does nothing.
+func (NopObserver) Delivered(context.Context, outbox.Item) {}
+
+// Retried does nothing.
+func (NopObserver) Retried(context.Context, outbox.Item, error, time.Time) {}
+
+// Discarded does nothing.
+func (NopObserver) Discarded(context.Context, outbox.Item, error) {}
+
+var _ Observer = NopObserver{}

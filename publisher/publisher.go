@@ -1,0 +1,315 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+// Config configures a Publisher. The zero value publishes synchronously, once,
+// silently.
+type Config struct {
+	// Queue takes the events between Publish and the endpoint. Without one,
+	// Publish itself delivers. Whoever opened the queue closes it, after the
+	// publisher. A queue serves one publisher at a time.
+	Queue outbox.Queue
+
+	// Retry says when an event that could not be delivered is tried again.
+	// Defaults to the zero RetryPolicy with a queue. Without a queue the default
+	// is one attempt; set any field of Retry for more of them inside Publish.
+	Retry RetryPolicy
+
+	// TryTimeout bounds one attempt, token and answer included. Defaults to 10 s.
+	TryTimeout time.Duration
+
+	// Logger gets one line for an event's first failure and one for its end, at
+	// Debug one for every attempt. Keys: event_id, event_type, endpoint, attempt,
+	// status, duration_ms, error. Nil is silent.
+	Logger *slog.Logger
+
+	// Observer watches every step. Nil watches nothing.
+	Observer Observer
+}
+
+func (c Config) withDefaults() Config {
+	if c.TryTimeout == 0 {
+		c.TryTimeout = 10 * time.Second
+	}
+	if c.Queue == nil && c.Retry == (RetryPolicy{}) {
+		c.Retry.MaxAttempts = 1
+	}
+	c.Retry = c.Retry.withDefaults()
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observer == nil {
+		c.Observer = NopObserver{}
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var faults []error
+	if c.TryTimeout < 0 {
+		faults = append(faults, fmt.Errorf("publisher.Config: TryTimeout is %v, want a positive duration", c.TryTimeout))
+	}
+	return errors.Join(append(faults, c.Retry.validate())...)
+}
+
+// Publisher gets events to their endpoint. Create it with New and close it with
+// Close; in between it is safe for concurrent use.
+type Publisher struct {
+	cfg     Config
+	sender  Sender
+	encoder Encoder
+
+	mu      sync.Mutex
+	closed  bool
+	calls   int           // Publishes under way
+	settled chan struct{} // closed when closed and calls is 0
+
+	running    context.Context // ends when the relay is to take nothing more
+	stop       context.CancelFunc
+	delivering context.Context // ends when deliveries are to break off
+	breakOff   context.CancelFunc
+	relaying   context.Context // ends when the relay has ended
+	relayEnded context.CancelFunc
+}
+
+// New returns a Publisher that sends with sender. With a queue it starts the
+// relay that empties it, also of what an earlier process left there.
+//
+// The error names every fault of cfg.
+func New(sender Sender, cfg Config) (*Publisher, error) {
+	err := cfg.validate()
+	if sender == nil {
+		err = errors.Join(errors.New("publisher.New: sender is nil, want for example an *altinn.Client"), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &Publisher{
+		cfg:     cfg.withDefaults(),
+		sender:  sender,
+		settled: make(chan struct{}),
+	}
+	if e, ok := sender.(encoding); ok {
+		p.encoder = e.Encoder()
+	}
+	p.running, p.stop = context.WithCancel(context.Background())
+	p.delivering, p.breakOff = context.WithCancel(context.Background())
+	p.relaying, p.relayEnded = context.WithCancel(context.Background())
+	if p.cfg.Queue == nil {
+		p.relayEnded()
+	} else {
+		go p.relay()
+	}
+	return p, nil
+}
+
+// Queued reports whether events go through a queue, so that Publish returns
+// before they are delivered.
+func (p *Publisher) Queued() bool { return p.cfg.Queue != nil }
+
+// Validate reports what Publish would refuse before it sends anything: for each
+// event that breaks a rule an *EventError that wraps a *models.ValidationError.
+func (p *Publisher) Validate(events ...event.Event) error {
+	var errs []error
+	for _, ev := range events {
+		if err := p.encoder.Validate(ev); err != nil {
+			errs = append(errs, eventError(identify(ev), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Publish gets the events to their endpoint, in the order given.
+//
+// It first checks all of them, fills what is missing (specversion, id, time, and
+// for events of an app resource and resource instance) and encodes them; if one
+// breaks a rule, nothing is sent or queued. The caller's events are not changed
+// and may be used again when Publish has returned.
+//
+// With a queue, Publish returns nil when the queue has taken all events. Without
+// one it returns nil when the endpoint has taken all of them; when one fails, the
+// others of its key are not sent (ErrNotSent), and those of other keys are.
+//
+// Errors: ErrClosed and ErrQueueFull; otherwise an *EventError for each event
+// that failed, joined, which wraps a *models.ValidationError, ErrRejected,
+// ErrUnauthorized, ErrUnavailable, ErrNotSent or the context's error. ctx bounds
+// the call, and without a queue every attempt.
+func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if !p.begin() {
+		return ErrClosed
+	}
+	defer p.end()
+
+	calls, err := p.prepare(ctx, events)
+	switch {
+	case err != nil:
+	case p.cfg.Queue == nil:
+		return p.sendAll(calls)
+	default:
+		err = p.enqueue(ctx, calls)
+	}
+	for _, c := range calls {
+		p.cfg.Observer.Published(c.ctx, c.item, err)
+	}
+	return err
+}
+
+// call is one event of one Publish, with the context that the Observer gave it.
+type call struct {
+	ctx  context.Context //nolint:containedctx // lives within Publish
+	item outbox.Item
+}
+
+// prepare encodes all events, or says what is wrong with each that cannot be.
+func (p *Publisher) prepare(ctx context.Context, events []event.Event) ([]call, error) {
+	var (
+		calls = make([]call, 0, len(events))
+		now   = time.Now()
+		errs  []error
+	)
+	for _, ev := range events {
+		ctx, traceParent := p.cfg.Observer.Publishing(ctx, ev)
+		item, err := p.encoder.Encode(ev, now, traceParent)
+		if err != nil {
+			item = identify(ev)
+			errs = append(errs, eventError(item, err))
+		}
+		calls = append(calls, call{ctx, item})
+	}
+	return calls, errors.Join(errs...)
+}
+
+func (p *Publisher) enqueue(ctx context.Context, calls []call) error {
+	items := make([]outbox.Item, len(calls))
+	for i, c := range calls {
+		items[i] = c.item
+	}
+	if err := p.cfg.Queue.Enqueue(ctx, items...); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return nil
+}
+
+// sendAll sends without a queue, in order, and leaves out what follows a failed
+// event of the same key.
+func (p *Publisher) sendAll(calls []call) error {
+	var (
+		errs   []error
+		failed map[string]bool
+	)
+	for _, c := range calls {
+		var err error
+		if failed[c.item.Key] {
+			err = ErrNotSent
+		} else {
+			err = p.send(c.ctx, c.item)
+		}
+		if err != nil {
+			err = eventError(c.item, err)
+			errs = append(errs, err)
+			if failed == nil {
+				failed = map[string]bool{}
+			}
+			failed[c.item.Key] = true
+		}
+		p.cfg.Observer.Published(c.ctx, c.item, err)
+	}
+	return errors.Join(errs...)
+}
+
+// begin counts a Publish in; it reports false once the publisher is closed.
+func (p *Publisher) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.calls++
+	return true
+}
+
+func (p *Publisher) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls--
+	if p.closed && p.calls == 0 {
+		close(p.settled)
+	}
+}
+
+// closeGrace is how long Close waits, after its context has ended, for
+// deliveries that were told to break off.
+const closeGrace = time.Second
+
+// Close ends the publisher: from now on Publish returns ErrClosed. It waits for
+// the calls of Publish under way, lets the relay deliver what the queue holds,
+// and stops it. When ctx ends first, the deliveries under way break off and what
+// was not delivered stays in the queue; the error says so.
+//
+// Close leaves the queue open: close it afterwards. Closing twice is no error.
+func (p *Publisher) Close(ctx context.Context) error {
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		if p.calls == 0 {
+			close(p.settled)
+		}
+	}
+	p.mu.Unlock()
+
+	err := wait(ctx, p.settled)
+	if err == nil {
+		err = p.drain(ctx)
+	}
+	p.stop()
+	err = errors.Join(err, wait(ctx, p.relaying.Done()))
+	p.breakOff()
+	if err == nil {
+		return nil
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
+	defer cancel()
+	_ = wait(grace, p.settled)
+	_ = wait(grace, p.relaying.Done())
+	return fmt.Errorf("close publisher: %w", err)
+}
+
+// drain waits until the queue is empty, as long as the relay empties it.
+func (p *Publisher) drain(ctx context.Context) error {
+	if p.cfg.Queue == nil || p.relaying.Err() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.relaying, func() { cancel(ErrClosed) })()
+	return p.cfg.Queue.Drain(ctx)
+}
+
+// wait waits for done until ctx ends.
+func wait(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
