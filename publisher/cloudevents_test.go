@@ -55,6 +55,7 @@ func (unreadable) ReadEncoding() binding.Encoding { return binding.EncodingUnkno
 func (unreadable) ReadStructured(context.Context, binding.StructuredWriter) error {
 	return binding.ErrUnknownEncoding
 }
+
 func (unreadable) ReadBinary(context.Context, binding.BinaryWriter) error {
 	return binding.ErrUnknownEncoding
 }

@@ -78,7 +78,8 @@ func (p *Publisher) attempt(ctx context.Context, item outbox.Item) (error, outbo
 func (p *Publisher) try(ctx context.Context, item outbox.Item) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.TryTimeout)
 	defer cancel()
-	defer context.AfterFunc(p.delivering, cancel)()
+	ctx, stop := until(ctx, p.delivering)
+	defer stop()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: sender panicked with a %T", ErrUnavailable, r)
@@ -98,7 +99,9 @@ func (p *Publisher) delivered(ctx context.Context, item outbox.Item, took time.D
 	if item.Attempt > 1 {
 		level = slog.LevelInfo // the end of what a warning began
 	}
-	p.log(ctx, level, "event delivered", item, nil, took)
+	if p.cfg.Logger.Enabled(ctx, level) {
+		p.cfg.Logger.LogAttrs(ctx, level, "event delivered", attrs(item, nil, took)...)
+	}
 	p.cfg.Observer.Delivered(ctx, item)
 }
 
@@ -107,42 +110,41 @@ func (p *Publisher) retried(ctx context.Context, item outbox.Item, err error, at
 	if item.Attempt == 1 {
 		level = slog.LevelWarn
 	}
-	p.log(ctx, level, "event not delivered, will be retried", item, err, took)
+	if p.cfg.Logger.Enabled(ctx, level) {
+		p.cfg.Logger.LogAttrs(ctx, level, "event not delivered, will be retried", attrs(item, err, took)...)
+	}
 	p.cfg.Observer.Retried(ctx, item, err, at)
 }
 
 func (p *Publisher) discarded(ctx context.Context, item outbox.Item, err error, took time.Duration) {
-	p.log(ctx, slog.LevelError, "event discarded", item, err, took)
+	p.cfg.Logger.LogAttrs(ctx, slog.LevelError, "event discarded", attrs(item, err, took)...)
 	p.cfg.Observer.Discarded(ctx, item, err)
 }
 
-// log writes one line about an attempt. It names the event, never a subject.
-func (p *Publisher) log(ctx context.Context, level slog.Level, msg string, item outbox.Item, err error, took time.Duration) {
-	if !p.cfg.Logger.Enabled(ctx, level) {
-		return
-	}
-	attrs := []slog.Attr{
+// attrs is what a log line says of an attempt. It names the event, never a
+// subject.
+func attrs(item outbox.Item, err error, took time.Duration) []slog.Attr {
+	all := []slog.Attr{
 		slog.String("event_id", redactID(item.ID)),
 		slog.String("event_type", models.Redact(item.Type)),
 		slog.String("endpoint", item.Endpoint),
 		slog.Int("attempt", item.Attempt),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1e3),
 	}
-	if err != nil {
-		if status := httpStatus(err); status != 0 {
-			attrs = append(attrs, slog.Int("status", status))
-		}
-		attrs = append(attrs, slog.String("error", models.Redact(err.Error())))
+	if err == nil {
+		return all
 	}
-	p.cfg.Logger.LogAttrs(ctx, level, msg, attrs...)
+	if status := httpStatus(err); status != 0 {
+		all = append(all, slog.Int("status", status))
+	}
+	return append(all, slog.String("error", reason(err)))
 }
 
 // sleepUntil waits until at. It returns early, with the reason, when ctx ends or
 // Close tells deliveries to break off.
 func (p *Publisher) sleepUntil(ctx context.Context, at time.Time) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(p.delivering, func() { cancel(ErrClosed) })()
+	ctx, stop := until(ctx, p.delivering)
+	defer stop()
 	return sleep(ctx, time.Until(at))
 }
 

@@ -103,7 +103,7 @@ func (e Encoder) Encode(ev event.Event, now time.Time, traceParent string) (outb
 
 // fill returns the attributes of a valid event, with what was missing.
 func fill(ev event.Event, now time.Time, traceParent string) attributes {
-	ec := ev.Context.(*event.EventContextV1) //nolint:forcetypeassert,errcheck // Validate refuses every other version
+	ec := ev.Context.(*event.EventContextV1) // Validate refuses every other version
 	a := attributes{
 		id:          ec.ID,
 		source:      ec.Source.String(),

@@ -162,17 +162,20 @@ func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 	default:
 		err = p.enqueue(ctx, calls)
 	}
-	for _, c := range calls {
-		p.cfg.Observer.Published(c.ctx, c.item, err)
+	for i := range calls {
+		calls[i].published(p.cfg.Observer, err)
 	}
 	return err
 }
 
 // call is one event of one Publish, with the context that the Observer gave it.
 type call struct {
-	ctx  context.Context //nolint:containedctx // lives within Publish
+	ctx  context.Context
 	item outbox.Item
 }
+
+// published tells the Observer how the call has ended.
+func (c *call) published(o Observer, err error) { o.Published(c.ctx, c.item, err) }
 
 // prepare encodes all events, or says what is wrong with each that cannot be.
 func (p *Publisher) prepare(ctx context.Context, events []event.Event) ([]call, error) {
@@ -195,8 +198,8 @@ func (p *Publisher) prepare(ctx context.Context, events []event.Event) ([]call, 
 
 func (p *Publisher) enqueue(ctx context.Context, calls []call) error {
 	items := make([]outbox.Item, len(calls))
-	for i, c := range calls {
-		items[i] = c.item
+	for i := range calls {
+		items[i] = calls[i].item
 	}
 	if err := p.cfg.Queue.Enqueue(ctx, items...); err != nil {
 		return fmt.Errorf("publish: %w", err)
@@ -211,7 +214,8 @@ func (p *Publisher) sendAll(calls []call) error {
 		errs   []error
 		failed map[string]bool
 	)
-	for _, c := range calls {
+	for i := range calls {
+		c := &calls[i]
 		var err error
 		if failed[c.item.Key] {
 			err = ErrNotSent
@@ -226,7 +230,7 @@ func (p *Publisher) sendAll(calls []call) error {
 			}
 			failed[c.item.Key] = true
 		}
-		p.cfg.Observer.Published(c.ctx, c.item, err)
+		c.published(p.cfg.Observer, err)
 	}
 	return errors.Join(errs...)
 }
@@ -293,10 +297,20 @@ func (p *Publisher) drain(ctx context.Context) error {
 	if p.cfg.Queue == nil || p.relaying.Err() != nil {
 		return nil
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(p.relaying, func() { cancel(ErrClosed) })()
+	ctx, cancel := until(ctx, p.relaying)
+	defer cancel()
 	return p.cfg.Queue.Drain(ctx)
+}
+
+// until returns a context that ends with ctx, or with ErrClosed as its cause when
+// other ends.
+func until(ctx, other context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(other, func() { cancel(ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // wait waits for done until ctx ends.

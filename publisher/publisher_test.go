@@ -50,8 +50,8 @@ func (e *endpoint) types() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var types []string
-	for _, it := range e.items {
-		types = append(types, it.Type)
+	for i := range e.items {
+		types = append(types, e.items[i].Type)
 	}
 	return types
 }
@@ -163,7 +163,7 @@ func TestPublisher_Publish(t *testing.T) {
 			if !ok || len(invalid.Faults) == 0 {
 				t.Fatalf("%s: Publish = %v, want a *models.ValidationError", name, err)
 			}
-			if all, ok := err.(interface{ Unwrap() []error }); !ok || len(all.Unwrap()) != 2 { //nolint:errorlint // the joined errors themselves
+			if all, ok := err.(interface{ Unwrap() []error }); !ok || len(all.Unwrap()) != 2 {
 				t.Errorf("%s: Publish = %v, want an error for each of two bad events", name, err)
 			}
 			if got := e.types(); len(got) != 0 {

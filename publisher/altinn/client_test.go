@@ -106,7 +106,7 @@ func TestCredentials_PrintRedacted(t *testing.T) {
 		t.Fatalf("Send: %v", err)
 	}
 	var out bytes.Buffer
-	for _, v := range []any{cfg, &cfg, cfg.Credentials, c, struct{ C altinn.Credentials }{cfg.Credentials}} {
+	for _, v := range []any{cfg, &cfg, cfg.Credentials, c, altinn.Credentials{SubscriptionKey: "hunter2"}, struct{ C altinn.Credentials }{cfg.Credentials}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}

@@ -68,6 +68,24 @@ func TestSend_OfATokenSourceThatFails(t *testing.T) {
 	}
 }
 
+func TestSend_OfAMalformedToken(t *testing.T) {
+	t.Parallel()
+	s := serve(t, answer(http.StatusCreated, "", ""))
+	for name, credentials := range map[string]altinn.Credentials{
+		"bearer token":          {Bearer: static("hunter2\r\nX-Other: 1")},
+		"platform access token": {PlatformAccessToken: static("hunter2 ")},
+	} {
+		err := s.client(t, altinn.Config{Credentials: credentials}).Send(t.Context(), appItem)
+		want := "POST /app: " + name + ": it has white space or characters other than ASCII"
+		if !isOnly(err, publisher.ErrUnauthorized) || err.Error() != want {
+			t.Errorf("Send = %v, want %s", err, want)
+		}
+	}
+	if got := s.requests.Load(); got != 0 {
+		t.Errorf("requests = %d, want none", got)
+	}
+}
+
 func TestSend_OfAnIssuerThatIsGone(t *testing.T) {
 	t.Parallel()
 	gone := httptest.NewServer(http.NotFoundHandler())

@@ -69,6 +69,15 @@ func TestNewClient_RefusesPlatformURL(t *testing.T) {
 	}
 }
 
+func TestNewClient_TellsNoPassword(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"https://user:hunter2@host\x7f", "https://user:hunter2@platform.altinn.no"} {
+		if _, err := altinn.NewClient(url, altinn.Config{}); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("NewClient = %v, want an error without the password", err)
+		}
+	}
+}
+
 func TestConfig_AllowHTTP(t *testing.T) {
 	t.Parallel()
 	if _, err := altinn.NewClient("http://eventsink:5080", altinn.Config{AllowHTTP: true}); err != nil {

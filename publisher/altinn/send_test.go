@@ -27,6 +27,7 @@ func TestClient_Post_ReturnsTheID(t *testing.T) {
 	}{
 		"JSONString":    {201, `"` + eventID + `"`, eventID},
 		"Bare":          {201, eventID, eventID},
+		"BareLine":      {201, eventID + "\n", eventID},
 		"WithSpace":     {201, "\r\n \"" + eventID + "\"\n", eventID},
 		"OfAnyLength":   {201, `"1"`, "1"},
 		"Empty":         {201, "", ""},

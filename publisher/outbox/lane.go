@@ -60,7 +60,7 @@ func (r *laneList) pop() *lane {
 type laneHeap []*lane
 
 func (h *laneHeap) push(l *lane) { heap.Push((*byDue)(h), l) }
-func (h *laneHeap) pop() *lane   { return heap.Pop((*byDue)(h)).(*lane) } //nolint:forcetypeassert,errcheck // only lanes are pushed
+func (h *laneHeap) pop() *lane   { return heap.Pop((*byDue)(h)).(*lane) }
 
 // byDue is laneHeap as container/heap wants it.
 type byDue []*lane
@@ -68,7 +68,11 @@ type byDue []*lane
 func (h byDue) Len() int           { return len(h) }
 func (h byDue) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
 func (h byDue) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *byDue) Push(x any)        { *h = append(*h, x.(*lane)) } //nolint:forcetypeassert,errcheck // only lanes are pushed
+
+// Push implements heap.Interface.
+func (h *byDue) Push(x any) { *h = append(*h, x.(*lane)) }
+
+// Pop implements heap.Interface.
 func (h *byDue) Pop() any {
 	old := *h
 	l := old[len(old)-1]

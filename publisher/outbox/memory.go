@@ -162,18 +162,19 @@ func (q *Memory) hasRoom(n int) bool { return q.pending+q.sending+n <= q.cfg.Cap
 
 // take appends items to their lanes. The caller holds mu.
 func (q *Memory) take(items []Item) {
-	for _, item := range items {
-		item.Attempt = 0
+	for i := range items {
 		q.seq++
 		q.pending++
-		l := q.lanes[item.Key]
+		e := &entry{Item: items[i], seq: q.seq}
+		e.Attempt = 0
+		l := q.lanes[e.Key]
 		if l == nil {
-			l = &lane{key: item.Key}
-			q.lanes[item.Key] = l
+			l = &lane{key: e.Key}
+			q.lanes[e.Key] = l
 			q.ready.push(l)
 			q.runnable.Signal()
 		}
-		l.push(&entry{Item: item, seq: q.seq})
+		l.push(e)
 	}
 }
 
@@ -406,9 +407,9 @@ func (q *Memory) Discarded(_ context.Context, page Page) ([]DiscardedItem, error
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var out []DiscardedItem
-	for _, d := range q.gaveUp {
-		if d.Seq > page.After {
-			out = append(out, d)
+	for i := range q.gaveUp {
+		if q.gaveUp[i].Seq > page.After {
+			out = append(out, q.gaveUp[i])
 		}
 	}
 	slices.SortFunc(out, func(a, b DiscardedItem) int { return cmp.Compare(a.Seq, b.Seq) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -94,7 +95,7 @@ func TestMemory_DeliversInOrderPerKey(t *testing.T) {
 			if rand.IntN(4) == 0 {
 				return outbox.Outcome{State: outbox.Retry, RetryAt: time.Now().Add(time.Duration(rand.IntN(int(time.Minute))))}
 			}
-			if want := fmt.Sprint(next[it.Key]); it.ID != want {
+			if want := strconv.Itoa(next[it.Key]); it.ID != want {
 				t.Errorf("key %s: got item %s, want %s", it.Key, it.ID, want)
 			}
 			next[it.Key]++
@@ -102,7 +103,7 @@ func TestMemory_DeliversInOrderPerKey(t *testing.T) {
 		})
 		for n := range perKey {
 			for k := range keys {
-				enqueue(t, q, item(fmt.Sprint(n), fmt.Sprint("key", k)))
+				enqueue(t, q, item(strconv.Itoa(n), fmt.Sprint("key", k)))
 			}
 		}
 		drain(t, q)
