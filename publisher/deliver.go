@@ -76,16 +76,14 @@ func (p *Publisher) attempt(ctx context.Context, item outbox.Item) (error, outbo
 // try sends once, within TryTimeout. Its error wraps one of ErrRejected,
 // ErrUnauthorized and ErrUnavailable.
 func (p *Publisher) try(ctx context.Context, item outbox.Item) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.TryTimeout)
-	defer cancel()
-	ctx, stop := until(ctx, p.delivering)
-	defer stop()
+	bounded := newTryContext(ctx, p.delivering, p.cfg.TryTimeout)
+	defer bounded.cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: sender panicked with a %T", ErrUnavailable, r)
 		}
 	}()
-	err = p.sender.Send(ctx, item)
+	err = p.sender.Send(bounded, item)
 	switch {
 	case err == nil, errors.Is(err, ErrRejected), errors.Is(err, ErrUnauthorized), errors.Is(err, ErrUnavailable):
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -154,7 +155,8 @@ func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 	}
 	defer p.end()
 
-	calls, err := p.prepare(ctx, events)
+	var one [1]call
+	calls, err := p.prepare(ctx, events, one[:0])
 	switch {
 	case err != nil:
 	case p.cfg.Queue == nil:
@@ -177,13 +179,12 @@ type call struct {
 // published tells the Observer how the call has ended.
 func (c *call) published(o Observer, err error) { o.Published(c.ctx, c.item, err) }
 
-// prepare encodes all events, or says what is wrong with each that cannot be.
-func (p *Publisher) prepare(ctx context.Context, events []event.Event) ([]call, error) {
-	var (
-		calls = make([]call, 0, len(events))
-		now   = time.Now()
-		errs  []error
-	)
+// prepare appends a call for each event to calls. The error says what is wrong
+// with each that cannot be encoded.
+func (p *Publisher) prepare(ctx context.Context, events []event.Event, calls []call) ([]call, error) {
+	calls = slices.Grow(calls, len(events))
+	now := time.Now()
+	var errs []error
 	for _, ev := range events {
 		ctx, traceParent := p.cfg.Observer.Publishing(ctx, ev)
 		item, err := p.encoder.Encode(ev, now, traceParent)

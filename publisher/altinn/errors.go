@@ -83,6 +83,7 @@ func (c *Client) scrubber(t tokens) scrubber {
 
 // text returns at most limit bytes of text, in valid UTF-8.
 func (s scrubber) text(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
 	for _, secret := range s {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, redacted)

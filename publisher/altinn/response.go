@@ -132,7 +132,7 @@ type problem struct {
 
 // describe finds in an error's body what a person wants to read.
 func describe(reply []byte) (title, detail string) {
-	text := strings.TrimSpace(strings.ToValidUTF8(string(reply), ""))
+	text := strings.TrimSpace(string(reply))
 	switch {
 	case text == "" || text[0] == '<': // a gateway's page says no more than its status
 		return "", ""

@@ -13,8 +13,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
 )
@@ -124,7 +122,7 @@ func TestResponseError_Error(t *testing.T) {
 		"PlainText":      {503, "try\r\nlater\t\x1b[31m\x00now", "", "try later [31m now", "POST /app: 503 Service Unavailable: try later [31m now"},
 		"MalformedJSON":  {502, `{"title": `, "", `{"title":`, `POST /app: 502 Bad Gateway: {"title":`},
 		"BrokenString":   {502, `"busy`, "", `"busy`, `POST /app: 502 Bad Gateway: "busy`},
-		"InvalidUTF8":    {502, "b\xffusy", "", "busy", "POST /app: 502 Bad Gateway: busy"},
+		"InvalidUTF8":    {502, "b\xffusy", "", "b\ufffdusy", "POST /app: 502 Bad Gateway: b\ufffdusy"},
 		"HTML":           {502, "\n<!DOCTYPE html><h1>Bad Gateway</h1>", "", "", "POST /app: 502 Bad Gateway"},
 		"Empty":          {403, "", "", "", "POST /app: 403 Forbidden"},
 		"UnknownStatus":  {599, "", "", "", "POST /app: 599"},
@@ -186,6 +184,10 @@ func TestResponseError_IsBounded(t *testing.T) {
 // An identity number must not become unrecognisable by being cut in two.
 func TestResponseError_RedactsBeforeItCuts(t *testing.T) {
 	t.Parallel()
+	broken := altinn.NewResponseError(http.StatusBadRequest, nil, []byte("160350\xff01577"))
+	if text := broken.Detail + broken.Body; strings.Contains(text, "16035001577") {
+		t.Errorf("a number is mended and shown: %s", text)
+	}
 	for _, limit := range []int{1 << 10, 4 << 10} {
 		err := altinn.NewResponseError(http.StatusBadRequest, nil, []byte(strings.Repeat("x", limit-6)+"16035001577"))
 		if strings.Contains(err.Detail+err.Body, "160350") {
@@ -240,6 +242,7 @@ func FuzzResponseError(f *testing.F) {
 	f.Add(400, `{"errors":{"a":["b"],"c":[]}}`, "120", "")
 	f.Add(401, `"ttd/app is not authorized to create events for `+source+`"`, "", "")
 	f.Add(302, "", "Mon, 02 Jan 2006 15:04:05 GMT", "https://a:b@c/d?e#f")
+	f.Add(503, "160350\xff01577", "", "")
 	f.Add(503, "\xff\u2028plain 16035001577", "-1", "")
 	f.Fuzz(func(t *testing.T, status int, body, retryAfter, location string) {
 		header := http.Header{"Retry-After": {retryAfter}, "Location": {location}}
@@ -263,8 +266,8 @@ func FuzzResponseError(f *testing.F) {
 		if !utf8.ValidString(text) || len(text) > 1200 || strings.ContainsAny(text, "\r\n\x00\x1b\u0085\u2028\u2029") {
 			t.Errorf("Error() = %q", text)
 		}
-		if again := altinn.NewResponseError(status, header, []byte(body)); cmp.Diff(err.Title+err.Detail+err.Body, again.Title+again.Detail+again.Body) != "" {
-			t.Error("decoded twice, differently")
+		if strings.Contains(err.Title+err.Detail+err.Body, "16035001577") {
+			t.Error("an identity number is shown")
 		}
 	})
 }

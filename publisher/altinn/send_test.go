@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -334,11 +335,14 @@ func TestClient_Send_ReadsAndClosesEveryReply(t *testing.T) {
 	}
 }
 
+// closeRecorder is a reply that comes byte by byte.
 type closeRecorder struct {
 	*strings.Reader
 
 	closed bool
 }
+
+func (c *closeRecorder) Read(b []byte) (int, error) { return iotest.OneByteReader(c.Reader).Read(b) }
 
 func (c *closeRecorder) Close() error {
 	c.closed = true

@@ -1,0 +1,37 @@
+# Tools are pinned here and run with "go run", so that they do not enter the
+# module graph of those who use the library.
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# How long each fuzz target runs.
+FUZZTIME ?= 1m
+
+.PHONY: check test lint tidy fuzz bench golden help
+
+check: tidy lint test ## what CI checks: module files, lint, vet, race tests
+
+test: ## all tests with the race detector
+	go vet ./...
+	go test -race -timeout 10m ./...
+
+lint: ## golangci-lint
+	$(GOLANGCI_LINT) run ./...
+
+tidy: ## fail if go.mod or go.sum is not tidy
+	go mod tidy -diff
+
+fuzz: ## run every fuzz target for FUZZTIME (default 1m)
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: ## run every benchmark
+	go test -run '^$$' -bench . -benchmem ./...
+
+golden: ## rewrite golden files from what the code does; look at the diff
+	go test ./testutil -update
+
+help: ## this list
+	@grep -E '^[a-z/]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z\/]+):.*## /\1\t/' | expand -t 12

@@ -1,0 +1,71 @@
+package publisher_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/altinn-go/events/publisher"
+	"github.com/altinn-go/events/publisher/altinn"
+	"github.com/altinn-go/events/publisher/credentials"
+	"github.com/altinn-go/events/publisher/outbox"
+)
+
+// stub is a transport that answers 201 without a network.
+type stub struct{}
+
+func (stub) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusCreated,
+		Header:     http.Header{},
+		Body:       io.NopCloser(bytes.NewReader([]byte(`"4815d141-8cf6-4555-8c3c-e069c7b80c79"`))),
+		Request:    req,
+	}, nil
+}
+
+func BenchmarkPublisher_Publish(b *testing.B) {
+	ev := testApp.Created(instance(1))
+	publish := func(b *testing.B, p *publisher.Publisher) {
+		b.Helper()
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := p.Publish(b.Context(), ev); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := p.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("NopSender", func(b *testing.B) {
+		p, err := publisher.New(sendFunc(func(context.Context, outbox.Item) error { return nil }), publisher.Config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		publish(b, p)
+	})
+	b.Run("StubTransport", func(b *testing.B) {
+		client, err := altinn.NewClient("https://platform.altinn.no", altinn.Config{
+			Transport:   stub{},
+			Credentials: altinn.Credentials{PlatformAccessToken: credentials.Static("a"), Bearer: credentials.Static("b")},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		p, err := publisher.New(client, publisher.Config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		publish(b, p)
+	})
+	b.Run("MemoryQueue", func(b *testing.B) {
+		p, err := publisher.New(sendFunc(func(context.Context, outbox.Item) error { return nil }),
+			publisher.Config{Queue: outbox.NewMemory(outbox.Config{Capacity: 1 << 20})})
+		if err != nil {
+			b.Fatal(err)
+		}
+		publish(b, p)
+	})
+}
