@@ -85,8 +85,9 @@ func (b Broker) Validate() error {
 // id that the documented shape needs and ft lacks.
 //
 // Every id is the same each time: a GUID from the SHA-256 of type, file
-// transfer, role and organisation. A repeat is therefore no second event, and
-// that of TypeBrokerPublished is the very id that Altinn Broker makes.
+// transfer, role and organisation and, where the sender is told that a recipient
+// has confirmed, that recipient. A repeat is therefore no second event. The ids
+// of TypeBrokerPublished are the very ones that Altinn Broker makes.
 //
 // Source: seed 000; Altinn/altinn-broker, AltinnEventBus.cs and
 // FileTransferPublishService.cs (2026-08).

@@ -46,18 +46,18 @@ func invalid(what, attribute, message string) error {
 	return &ValidationError{What: what, Faults: []Fault{{attribute, message}}}
 }
 
-// builderFault is a fault that was found while an event was built. It is kept
+// buildError is a fault that was found while an event was built. It is kept
 // in the event's FieldErrors and quotes nothing.
-type builderFault string
+type buildError string
 
 // Error returns the fault's message.
-func (f builderFault) Error() string { return string(f) }
+func (f buildError) Error() string { return string(f) }
 
 func setFault(ev *event.Event, attribute, message string) {
 	if ev.FieldErrors == nil {
-		ev.FieldErrors = make(map[string]error, 1)
+		ev.FieldErrors = make(map[string]error)
 	}
-	ev.FieldErrors[attribute] = builderFault(message)
+	ev.FieldErrors[attribute] = buildError(message)
 }
 
 // fieldFault returns what may be told of an attribute that could not be set.
@@ -65,7 +65,7 @@ func setFault(ev *event.Event, attribute, message string) {
 func fieldFault(field string, err error) Fault {
 	attribute, isExtension := strings.CutPrefix(field, extensionField)
 	attribute = Redact(attribute)
-	if fault, ok := errors.AsType[builderFault](err); ok {
+	if fault, ok := errors.AsType[buildError](err); ok {
 		return Fault{attribute, string(fault)}
 	}
 	if isExtension || attribute == "subject" || attribute == "data" {

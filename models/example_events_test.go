@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -75,8 +76,10 @@ func ExampleValidator_Validate() {
 	ev.SetExtension(models.ExtResource, "altinn-broker-test-resource-1")
 
 	err := models.Validator{}.Validate(ev)
-	for _, fault := range err.(*models.ValidationError).Faults {
-		fmt.Printf("%s: %s\n", fault.Attribute, fault.Message)
+	if invalid, ok := errors.AsType[*models.ValidationError](err); ok {
+		for _, fault := range invalid.Faults {
+			fmt.Printf("%s: %s\n", fault.Attribute, fault.Message)
+		}
 	}
 	// Output:
 	// resource: want a URN in lower case such as urn:altinn:resource:{id}; only events with the source of an app instance do without

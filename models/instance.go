@@ -80,11 +80,14 @@ func (o InstanceOwner) LogValue() slog.Value { return slog.StringValue(o.String(
 //
 // Source: Altinn/app-lib-dotnet, Models/AppProcessState.cs (2026-06).
 type ProcessState struct {
-	Started    *time.Time `json:"started,omitempty"`
-	StartEvent string     `json:"startEvent,omitempty"`
+	// Started is when the process was started.
+	Started *time.Time `json:"started,omitempty"`
+	// StartEvent is the element id of the start event.
+	StartEvent string `json:"startEvent,omitempty"`
 	// CurrentTask is nil before the process starts and after it has ended.
 	CurrentTask *ProcessTask `json:"currentTask,omitempty"`
-	Ended       *time.Time   `json:"ended,omitempty"`
+	// Ended is when an end event was reached.
+	Ended *time.Time `json:"ended,omitempty"`
 	// EndEvent is the element id of the end event that was reached.
 	EndEvent string `json:"endEvent,omitempty"`
 }

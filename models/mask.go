@@ -83,18 +83,14 @@ var separators = [...]string{
 // separatorStarts are the bytes that separators begin with.
 const separatorStarts = " -+%\\\xc2\xe2"
 
-// startsDigits reports whether digits begin at text[i]. Those of an escape such
-// as "%20" are not read as the first ones of what follows, nor as anything else:
-// digits may begin inside it and after it.
+// startsDigits reports whether digits begin at text[i]: after any other
+// character, and after an escape, whose own digits, as those of "%20", may be no
+// part of the number.
 func startsDigits(text string, i int) bool {
-	switch {
-	case !isDigit(text[i]) && (text[i] != '%' || digitLen(text[i:]) == 0):
+	if i > 0 && isDigit(text[i-1]) && (i < 3 || text[i-3] != '%' || !hexDigits.has(text[i-2:i])) {
 		return false
-	case i == 0 || !isDigit(text[i-1]):
-		return true
-	default:
-		return i >= 3 && text[i-3] == '%' && hexDigits.has(text[i-2:i])
 	}
+	return digitLen(text[i:]) > 0
 }
 
 // numberEnd returns where the number that could be an identity number or an

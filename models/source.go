@@ -98,7 +98,7 @@ func setSource(ev *event.Event, u *url.URL, source string) {
 }
 
 // plainURL is url.Parse for the common case, a scheme, a host without a port
-// and a path without escapes, in a third of the time. It is false in any other
+// and a path without escapes, at a fraction of the cost. It is false in any other
 // case.
 func plainURL(u *url.URL, s string) bool {
 	scheme, rest, ok := strings.Cut(s, "://")

@@ -124,9 +124,9 @@ func isMixedCaseBrokerType(t string) bool {
 	return len(t) >= n && strings.EqualFold(t[:n], brokerTypePrefix) && strings.ToLower(t) != t
 }
 
-// altinnExtensions are the extensions with rules of their own.
+// altinnExtensions are what an event says that it is about.
 type altinnExtensions struct {
-	resource, resourceInstance, alternativeSubject string
+	resource, resourceInstance string
 }
 
 func (c *checker) extensions(all map[string]any) altinnExtensions {
@@ -139,8 +139,9 @@ func (c *checker) extensions(all map[string]any) altinnExtensions {
 			ext.resourceInstance = c.extensionText(name, value)
 			c.text(name, ext.resourceInstance)
 		case ExtAlternativeSubject:
-			ext.alternativeSubject = c.extensionText(name, value)
-			c.identifier(name, ext.alternativeSubject)
+			if text := c.extensionText(name, value); text != "" {
+				c.identifier(name, text)
+			}
 		default:
 			c.extension(name, value)
 		}
@@ -238,7 +239,7 @@ func (c *checker) identifier(attribute, value string) {
 	isOrgCode := form != nil && form.prefix == legacyOrganisationPrefix && (number == "" || !isDigit(number[0]))
 	switch {
 	case value == "":
-		c.add(attribute, "want none or one that is not empty")
+		c.add(attribute, "want none, or text that is not empty")
 	case form == nil || isOrgCode:
 		c.text(attribute, value)
 	case !form.kind.hasDigits(number):

@@ -281,7 +281,9 @@ func (p *Publisher) Close(ctx context.Context) error {
 		err = p.drain(ctx)
 	}
 	p.stop()
-	err = errors.Join(err, wait(ctx, p.relaying.Done()))
+	if err == nil {
+		err = wait(ctx, p.relaying.Done())
+	}
 	p.breakOff()
 	if err == nil {
 		return nil

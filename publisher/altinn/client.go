@@ -18,9 +18,10 @@ type Config struct {
 	// Credentials are what a request proves who we are with.
 	Credentials Credentials
 
-	// Transport carries the requests. Wrap it to trace, record or fake them; it
-	// must keep to the contract of http.RoundTripper. Redirects and timeouts are
-	// the client's and the context's, so no http.Client is involved.
+	// Transport carries the requests. Wrap it to trace, record or fake them.
+	// Redirects and timeouts are the client's and the context's, so no http.Client
+	// is involved. An http.Transport should keep as many idle connections per host
+	// (MaxIdleConnsPerHost, 2 unless set) as the queue has workers.
 	//
 	// Defaults to a transport of the client's own, which keeps up to 256 idle
 	// connections, speaks HTTP/2 where the service does, obeys the proxy variables

@@ -16,7 +16,8 @@
 // means:
 //
 //   - POST /events keeps the event's own id and time. A repeat with the same id
-//     and source is stored once.
+//     and source is stored once, so net/http may itself repeat a request whose
+//     reused connection broke before an answer.
 //   - POST /app assigns id and time itself. If an answer is lost on the way, the
 //     retry makes a second event with another id, so do not build on the id of an
 //     app event for deduplication.

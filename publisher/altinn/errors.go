@@ -83,18 +83,36 @@ func (c *Client) scrubber(t tokens) scrubber {
 
 // text returns at most limit bytes of text, in valid UTF-8.
 func (s scrubber) text(text string, limit int) string {
+	return redact(s.hide(text), limit)
+}
+
+// line returns what text begins with on one line of at most maxLineBytes.
+func (s scrubber) line(text string) string {
+	words := strings.FieldsFunc(head(s.hide(text), 8*maxLineBytes), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	})
+	return redact(strings.Join(words, " "), maxLineBytes)
+}
+
+// hide replaces the secrets, and what is not UTF-8: left out, it could make two
+// halves of an identity number one.
+func (s scrubber) hide(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	for _, secret := range s {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, redacted)
 		}
 	}
-	text = models.Redact(text)
-	return strings.ToValidUTF8(text[:min(len(text), limit)], "")
+	return text
 }
 
-// line returns text on one line of at most maxLineBytes.
-func (s scrubber) line(text string) string {
-	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-	return s.text(strings.Join(words, " "), maxLineBytes)
+// redact returns the first limit bytes of text without identity numbers. It looks
+// beyond the limit, so that half a number is recognised too.
+func redact(text string, limit int) string {
+	return head(models.Redact(head(text, 2*limit)), limit)
+}
+
+// head returns the first n bytes of text, without half a character.
+func head(text string, n int) string {
+	return strings.ToValidUTF8(text[:min(len(text), n)], "")
 }

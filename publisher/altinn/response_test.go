@@ -153,6 +153,13 @@ func TestResponseError_Redirect(t *testing.T) {
 			t.Errorf("Location %s = %q, want %q", location, got, want)
 		}
 	}
+	header := http.Header{"Location": {"/login"}}
+	if got, want := altinn.NewResponseError(http.StatusFound, header, []byte("moved")).Error(), "POST /app: 302 Found: moved"; got != want {
+		t.Errorf("with a body = %q, want %q", got, want)
+	}
+	if got, want := altinn.NewResponseError(http.StatusForbidden, header, nil).Error(), "POST /app: 403 Forbidden"; got != want {
+		t.Errorf("of no redirect = %q, want %q", got, want)
+	}
 }
 
 func TestResponseError_IsBounded(t *testing.T) {

@@ -87,21 +87,23 @@ func TestClient_Send_RefusesAnUnknownEndpoint(t *testing.T) {
 	}
 }
 
+// givenUp is how many connections net/http may give up although they are whole:
+// those whose write it has not seen finish within 50 ms of the answer, on a machine
+// that is short of processors.
+const givenUp = 5
+
 func TestClient_Send_ReusesConnections(t *testing.T) {
 	t.Parallel()
 	const sends = 1000
-	for name, tc := range map[string]struct {
-		answer      http.HandlerFunc
-		connections int64
-	}{
-		"Created":     {answer(http.StatusCreated, "application/json", `"`+eventID+`"`), 1},
-		"Empty":       {answer(http.StatusOK, "", ""), 1},
-		"LongError":   {answer(http.StatusServiceUnavailable, "text/plain", strings.Repeat("x", 60<<10)), 1},
-		"LongSuccess": {answer(http.StatusCreated, "text/plain", strings.Repeat("x", 60<<10)), 1},
+	for name, handler := range map[string]http.HandlerFunc{
+		"Created":     answer(http.StatusCreated, "application/json", `"`+eventID+`"`),
+		"Empty":       answer(http.StatusOK, "", ""),
+		"LongError":   answer(http.StatusServiceUnavailable, "text/plain", strings.Repeat("x", 60<<10)),
+		"LongSuccess": answer(http.StatusCreated, "text/plain", strings.Repeat("x", 60<<10)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, tc.answer)
+			s := serve(t, handler)
 			c := s.client(t, altinn.Config{})
 			for range sends {
 				_ = c.Send(t.Context(), appItem)
@@ -109,8 +111,8 @@ func TestClient_Send_ReusesConnections(t *testing.T) {
 			if got := s.requests.Load(); got != sends {
 				t.Errorf("requests = %d, want %d", got, sends)
 			}
-			if got := s.connections.Load(); got != tc.connections {
-				t.Errorf("connections = %d, want %d", got, tc.connections)
+			if got := s.connections.Load(); got > 1+givenUp {
+				t.Errorf("connections = %d, want 1", got)
 			}
 		})
 	}
@@ -160,7 +162,7 @@ func TestClient_Send_KeepsOneConnectionPerWorker(t *testing.T) {
 	}
 	send(1) // all at once, so every worker opens its connection
 	send(sends / workers)
-	if got := s.connections.Load(); got != workers {
+	if got := s.connections.Load(); got < workers || got > workers+givenUp {
 		t.Errorf("connections = %d, want %d", got, workers)
 	}
 }

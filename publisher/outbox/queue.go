@@ -165,3 +165,82 @@ type Page struct {
 	// Limit bounds the answer. Defaults to 100.
 	Limit int
 }
+
+// Status is where an item stands in a queue that keeps it.
+type Status uint8
+
+// The four states of an item in a durable queue.
+const (
+	// StatusPending items wait for their first attempt or their next.
+	StatusPending Status = iota
+	// StatusSending items are being delivered now.
+	StatusSending
+	// StatusDelivered items are done and still kept.
+	StatusDelivered
+	// StatusDiscarded items were given up and are still kept.
+	StatusDiscarded
+)
+
+// String returns "pending", "sending", "delivered" or "discarded".
+func (s Status) String() string {
+	switch s {
+	case StatusPending:
+		return "pending"
+	case StatusSending:
+		return "sending"
+	case StatusDelivered:
+		return "delivered"
+	case StatusDiscarded:
+		return "discarded"
+	default:
+		return "unknown"
+	}
+}
+
+// Record is an item as a durable queue keeps it.
+type Record struct {
+	// Item is the event. Its Attempt is that of the last attempt that counted, 0
+	// before the first.
+	Item
+
+	// Seq is the queue's own number for the item, rising in the order in which
+	// items were taken.
+	Seq int64
+
+	// Status is where the item stands, and Since when it came there.
+	Status Status
+	Since  time.Time
+
+	// NextAttempt is when a pending item may next be tried; zero if it waits
+	// behind another one of its key.
+	NextAttempt time.Time
+
+	// Reason is why the last attempt failed, without personal data.
+	Reason string
+}
+
+// Durable is a Queue on disk, with what operators need. PublishTx comes on top of
+// it, with each store's own kind of transaction.
+type Durable interface {
+	Queue
+
+	// Stats returns the depth by state.
+	Stats(ctx context.Context) (Stats, error)
+
+	// List returns the items of a state, in order of Seq.
+	List(ctx context.Context, status Status, page Page) ([]Record, error)
+
+	// Discarded returns the discarded items, in order of Seq.
+	Discarded(ctx context.Context, page Page) ([]DiscardedItem, error)
+
+	// Requeue gives discarded items another life: attempts and age start anew,
+	// and each goes to the end of its key's line, under a new Seq. Numbers that
+	// are not those of discarded items are passed over. It returns how many
+	// items were requeued.
+	Requeue(ctx context.Context, seqs ...int64) (int, error)
+
+	// Purge deletes items that have been delivered, or discarded, for at least
+	// olderThan, and returns how many. Their ids are accepted again afterwards.
+	// Pending items cannot be purged.
+	Purge(ctx context.Context, status Status, olderThan time.Duration) (int, error)
+}

@@ -1,0 +1,266 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/labstack/echo/v4"
+
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/publisher/credentials"
+)
+
+// Publisher takes the events of requests. *publisher.Publisher is one.
+//
+// A Publisher may also have two methods. Validate(...event.Event) error is the
+// check that Publish makes first; Emit reports what it finds. Queued() bool
+// tells whether Publish returns before events are delivered: AfterResponse is
+// refused if it says no.
+type Publisher interface {
+	// Publish returns nil when the events are accepted: kept safely, or
+	// delivered.
+	Publish(ctx context.Context, events ...event.Event) error
+}
+
+// settings are what the configurations of all lifecycles have in common.
+type settings struct {
+	skipper          func(c echo.Context) bool
+	publisher        Publisher
+	afterResponse    bool
+	failClosed       bool
+	publishTimeout   time.Duration
+	maxResponseBytes int
+	errorHandler     func(err error, c echo.Context) error
+	logger           *slog.Logger
+}
+
+func (s settings) withDefaults() settings {
+	if s.skipper == nil {
+		s.skipper = func(echo.Context) bool { return false }
+	}
+	switch s.publishTimeout {
+	case 0:
+		s.publishTimeout = 2 * time.Second
+	case -1:
+		s.publishTimeout = math.MaxInt64
+	}
+	switch s.maxResponseBytes {
+	case 0:
+		s.maxResponseBytes = 1 << 20
+	case -1:
+		s.maxResponseBytes = math.MaxInt
+	}
+	if s.errorHandler == nil {
+		failClosed := s.failClosed
+		s.errorHandler = func(err error, _ echo.Context) error {
+			if failClosed {
+				return err
+			}
+			return nil
+		}
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+func (s settings) validate() error {
+	var faults []error
+	fault := func(text string) { faults = append(faults, errors.New(text)) }
+	queue, ok := s.publisher.(interface{ Queued() bool })
+	switch {
+	case s.publisher == nil:
+		fault("Publisher is nil, want for example a *publisher.Publisher")
+	case s.afterResponse && ok && !queue.Queued():
+		fault("AfterResponse needs a Publisher with a queue, or every answer waits for the delivery")
+	}
+	if s.afterResponse && s.failClosed {
+		fault("AfterResponse and FailClosed exclude each other: a sent answer cannot be closed")
+	}
+	if s.publishTimeout < -1 {
+		fault("PublishTimeout is negative, want a positive duration, 0 for the default or -1 for none")
+	}
+	if s.maxResponseBytes < -1 {
+		fault("MaxResponseBytes is negative, want a positive size, 0 for the default or -1 for no bound")
+	}
+	return errors.Join(faults...)
+}
+
+// lifecycle turns requests into events.
+type lifecycle struct {
+	settings
+
+	rules []rule
+	// source is what the source of every event of the rules begins with.
+	source string
+	// validate is the check of events that handlers emit.
+	validate func(...event.Event) error
+	// unchecked is set if the Publisher makes no such check itself.
+	unchecked bool
+}
+
+func newLifecycle(s settings, source string, rules []rule) *lifecycle {
+	l := &lifecycle{settings: s.withDefaults(), rules: rules, source: source}
+	if v, ok := s.publisher.(interface {
+		Validate(events ...event.Event) error
+	}); ok {
+		l.validate = v.Validate
+	} else {
+		l.validate, l.unchecked = validateDrafts, true
+	}
+	return l
+}
+
+func validateDrafts(events ...event.Event) error {
+	var errs []error
+	for _, ev := range events {
+		errs = append(errs, models.Validator{}.ValidateDraft(ev))
+	}
+	return errors.Join(errs...)
+}
+
+// middleware is the echo.MiddlewareFunc.
+func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if l.skipper(c) {
+			return next(c)
+		}
+		rule := l.match(c.Request().Method, c.Path())
+		res := c.Response()
+		w, open := findWriter(res.Writer)
+		switch {
+		case w != nil || open != nil: // mounted further out, too
+			if rule != nil && w == nil {
+				w = open.become(c)
+			}
+			w.adopt(l, rule)
+			return next(c)
+		case rule != nil:
+			w = &writer{inner: res.Writer, c: c}
+			w.adopt(l, rule)
+			res.Writer = w
+			defer w.end()
+			return w.settle(next(c))
+		default:
+			open = &openWriter{inner: res.Writer, life: l}
+			res.Writer = open
+			defer open.end(res)
+			return open.settle(next(c))
+		}
+	}
+}
+
+func (l *lifecycle) match(method, template string) *rule {
+	for i := range l.rules {
+		if r := &l.rules[i]; r.matches(method, template) {
+			return r
+		}
+	}
+	return nil
+}
+
+// adopt makes the request one that rule of l is about, unless it is about
+// another already.
+func (w *writer) adopt(l *lifecycle, rule *rule) {
+	if rule == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rule != nil {
+		return
+	}
+	w.life, w.rule = l, rule
+	if l.afterResponse {
+		w.capture = rule.body
+	} else {
+		w.hold()
+	}
+}
+
+// publish decides which events the request has caused, as far as is known, and
+// publishes them. It calls what users wrote. The error is what ErrorHandler says.
+func (x *exchange) publish() error {
+	events := x.emitted
+	if x.rule == nil && len(events) == 0 {
+		return nil
+	}
+	l, r := x.life, x.c.Request()
+	ctx := credentials.WithUserToken(context.WithoutCancel(r.Context()), credentials.UserTokenFromRequest(r))
+	ctx, cancel := context.WithTimeout(ctx, l.publishTimeout)
+	defer cancel()
+
+	if x.rule != nil {
+		decided, err := x.decide(ctx)
+		if err != nil {
+			if err := l.fail(ctx, x.c, nil, err); err != nil {
+				return err
+			}
+		}
+		if events = append(events, decided...); len(events) == 0 {
+			return nil
+		}
+	}
+	if err := l.publisher.Publish(ctx, events...); err != nil {
+		return l.fail(ctx, x.c, events, err)
+	}
+	return nil
+}
+
+// decide returns the events of the rule, none if the handler has emitted one with
+// the same source, and none if it has emitted one with a source of this
+// lifecycle and the rule cannot say more.
+func (x *exchange) decide(ctx context.Context) ([]event.Event, error) {
+	events, err := x.rule.events(ctx, x)
+	if err == nil && x.life.unchecked {
+		err = x.life.validate(events...)
+	}
+	emittedWith := func(is func(source string) bool) bool {
+		return slices.ContainsFunc(x.emitted, func(ev event.Event) bool { return is(ev.Source()) })
+	}
+	switch {
+	case err != nil && emittedWith(func(s string) bool { return strings.HasPrefix(s, x.life.source) }):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case emittedWith(func(s string) bool {
+		return slices.ContainsFunc(events, func(ev event.Event) bool { return ev.Source() == s })
+	}):
+		return nil, nil
+	}
+	return events, nil
+}
+
+// fail reports events that could not be decided or accepted.
+func (l *lifecycle) fail(ctx context.Context, c echo.Context, events []event.Event, err error) error {
+	var types []string
+	for _, ev := range events {
+		if !slices.Contains(types, ev.Type()) {
+			types = append(types, ev.Type())
+		}
+	}
+	l.logger.LogAttrs(ctx, slog.LevelError, "lifecycle event not published",
+		slog.String("method", c.Request().Method),
+		slog.String("route", c.Path()),
+		slog.String("event_type", strings.Join(types, ",")),
+		slog.String("error", models.Redact(err.Error())))
+	return l.errorHandler(fmt.Errorf("lifecycle of %s %s: %w", c.Request().Method, c.Path(), err), c)
+}
+
+func mustMiddleware(config interface {
+	ToMiddleware() (echo.MiddlewareFunc, error)
+}) echo.MiddlewareFunc {
+	mw, err := config.ToMiddleware()
+	if err != nil {
+		panic(err)
+	}
+	return mw
+}

@@ -1,0 +1,147 @@
+package middleware_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/altinn-go/events/middleware"
+)
+
+// TestOtherRoutes serves routes that no rule is about, over a socket.
+func TestOtherRoutes(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Stream", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, middleware.AppLifecycleConfig{})
+		read := make(chan struct{})
+		b.GET("/stream", func(c echo.Context) error {
+			if err := c.String(200, "first\n"); err != nil {
+				return err
+			}
+			c.Response().Flush()
+			<-read
+			return c.String(200, "second\n")
+		})
+		s := server(t, b)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/stream", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		lines := bufio.NewScanner(res.Body)
+		if !lines.Scan() || lines.Text() != "first" {
+			t.Fatalf("first line is %q", lines.Text())
+		}
+		close(read)
+		if !lines.Scan() || lines.Text() != "second" {
+			t.Fatalf("second line is %q", lines.Text())
+		}
+	})
+
+	// As a WebSocket does it.
+	for _, emit := range []string{"", "after"} {
+		t.Run("Hijack"+emit, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, middleware.AppLifecycleConfig{})
+			served := make(chan error, 1)
+			b.GET("/socket", func(c echo.Context) error {
+				conn, rw, err := c.Response().Hijack()
+				if err != nil {
+					served <- err
+					return err
+				}
+				defer conn.Close()
+				if emit == "after" {
+					err = middleware.Emit(c, app.Event(approved, instance()))
+				}
+				_, errWrite := rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+				line, errRead := rw.ReadString('\n')
+				_, errEcho := rw.WriteString("you said " + line)
+				err = errors.Join(err, errWrite, errRead, errEcho, rw.Flush())
+				served <- err
+				return err
+			})
+			s := server(t, b)
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello\n"); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(conn)
+			if err != nil || !strings.HasSuffix(string(answer), "\r\n\r\nyou said hello\n") {
+				t.Errorf("answer is %q, %v", answer, err)
+			}
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+			s.Close()
+			var want []string
+			if emit == "after" {
+				want = []string{approved}
+			}
+			equal(t, b.pub.types(), want)
+		})
+	}
+
+	t.Run("EmitBeforeHijackRefusesIt", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, middleware.AppLifecycleConfig{})
+		b.GET("/socket", func(c echo.Context) error {
+			if err := middleware.Emit(c, app.Event(approved, instance())); err != nil {
+				return err
+			}
+			if _, _, err := c.Response().Hijack(); !errors.Is(err, http.ErrNotSupported) {
+				t.Errorf("Hijack returned %v", err)
+			}
+			return nil
+		})
+		send(t, server(t, b), http.MethodGet, "/socket")
+	})
+
+	t.Run("UnwrapReachesTheServersWriterUntilEmit", func(t *testing.T) {
+		t.Parallel()
+		var outer http.ResponseWriter
+		e := echo.New()
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				outer = c.Response().Writer
+				defer func() {
+					if c.Response().Writer != outer {
+						t.Error("the writer was not put back")
+					}
+				}()
+				return next(c)
+			}
+		}, middleware.AppLifecycle(&recorder{}, app))
+		e.GET("/other", func(c echo.Context) error {
+			w := c.Response().Writer.(interface{ Unwrap() http.ResponseWriter })
+			if w.Unwrap() != outer {
+				t.Errorf("Unwrap leads to %T", w.Unwrap())
+			}
+			if err := middleware.Emit(c, app.Event(approved, instance())); err != nil {
+				return err
+			}
+			held := w.Unwrap()
+			if _, ok := held.(interface{ Unwrap() http.ResponseWriter }); ok || held == outer {
+				t.Errorf("Unwrap leads through %T while holding", held)
+			}
+			return nil
+		})
+		(&bundle{Echo: e}).do(http.MethodGet, "/other")
+	})
+}

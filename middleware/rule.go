@@ -1,0 +1,87 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/labstack/echo/v4"
+)
+
+// ErrUndecided means that a lifecycle route has succeeded and its answer, or a
+// lookup, does not tell the event: malformed JSON, an answer of another shape,
+// one that goes beyond MaxResponseBytes before it tells. Errors that are given
+// to an ErrorHandler wrap it; the rest of the chain says what is missing.
+var ErrUndecided = errors.New("the answer does not tell the event")
+
+// rule says which events the success of one route means.
+type rule struct {
+	method string
+	// tail is what the route's template ends with. A segment ":" stands for a
+	// parameter of any name.
+	tail string
+	// body is set if the events follow from the answer's body.
+	body bool
+	// redirect is set if a 302 is a success too.
+	redirect bool
+	// events decides, after the handler has succeeded.
+	events func(context.Context, *exchange) ([]event.Event, error)
+}
+
+// matches reports whether the rule is about a route, at any prefix.
+func (r *rule) matches(method, template string) bool {
+	if method != r.method {
+		return false
+	}
+	template = strings.TrimSuffix(template, "/")
+	for tail := r.tail; tail != ""; {
+		var want, got string
+		tail, want = cutLastSegment(tail)
+		template, got = cutLastSegment(template)
+		if want == ":" {
+			if !strings.HasPrefix(got, ":") {
+				return false
+			}
+		} else if got != want {
+			return false
+		}
+	}
+	return true
+}
+
+func cutLastSegment(path string) (before, segment string) {
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return "", path
+	}
+	return path[:i], path[i+1:]
+}
+
+// succeeded reports whether a handler that answered with status has done what
+// the route is for.
+func (r *rule) succeeded(status int) bool {
+	return 200 <= status && status < 300 || r.redirect && status == http.StatusFound
+}
+
+// exchange is a request as far as it has come: what there is to say of it, and
+// what rules see.
+type exchange struct {
+	life    *lifecycle
+	c       echo.Context
+	rule    *rule // nil if it has nothing to say
+	emitted []event.Event
+
+	header http.Header
+	// body is the answer's, or what there is of it if not whole.
+	body  []byte
+	whole bool
+}
+
+// lastParams returns the values of the last n parameters of the route, which
+// are those of the rule's tail.
+func (x *exchange) lastParams(n int) []string {
+	values := x.c.ParamValues()
+	return values[len(values)-n:]
+}

@@ -1,0 +1,165 @@
+package middleware
+
+import (
+	"bytes"
+	"maps"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+)
+
+// settle ends the request after its handler has returned err: the events of a
+// success are published and the answer is released, or replaced.
+func (w *writer) settle(err error) error {
+	w.mu.Lock()
+	mode, status, replaced := w.mode, w.status, w.replaced
+	w.mu.Unlock()
+	switch {
+	case replaced != nil:
+		return replaced
+	case mode == holding && err == nil:
+		return w.accept()
+	case mode == holding && status >= http.StatusBadRequest:
+		// The handler has answered its failure itself.
+		_, body := w.take()
+		_ = w.release(body)
+	case mode == passing && err == nil:
+		x, body := w.take()
+		_ = x.publish() // too late to change the answer
+		recycle(body)
+	}
+	return err
+}
+
+// accept has the events published that are known by now, then releases the
+// answer. If they are not accepted and that is not to pass, it replaces the
+// answer and returns why.
+func (w *writer) accept() error {
+	x, body := w.take()
+	if x == nil {
+		return errEnded
+	}
+	if err := x.publish(); err != nil {
+		w.replace(err)
+		return err
+	}
+	return w.release(body)
+}
+
+// take returns what there is to say by now, and the bytes that are kept, which
+// are the caller's to recycle. Nothing is kept from here on. It returns nil if
+// the request has ended.
+func (w *writer) take() (*exchange, *bytes.Buffer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mode == ended {
+		return nil, nil
+	}
+	if w.mode == holding {
+		w.mode = settling
+	}
+	x := &exchange{life: w.life, c: w.c, header: w.inner.Header(), whole: !w.cut}
+	if w.sent != nil {
+		x.header = w.sent
+	}
+	if w.body != nil {
+		x.body = w.body.Bytes()
+	}
+	status := w.status
+	if status == 0 {
+		status = http.StatusOK // what net/http answers for a handler that is silent
+	}
+	if status == hijacked || 200 <= status && status < 400 {
+		x.emitted, w.emitted = w.emitted, nil
+	}
+	if w.rule != nil && !w.published && w.rule.succeeded(status) {
+		x.rule, w.published = w.rule, true
+	}
+	body := w.body
+	w.body, w.capture = nil, false
+	return x, body
+}
+
+// release sends what was kept. What follows passes.
+func (w *writer) release(body *bytes.Buffer) error {
+	w.mu.Lock()
+	over, status := w.mode == ended, w.status
+	if !over {
+		w.mode = passing
+	}
+	w.mu.Unlock()
+	if over {
+		return errEnded
+	}
+	if status != 0 {
+		w.sendHeader(status)
+	}
+	if body == nil {
+		return nil
+	}
+	_, err := w.inner.Write(body.Bytes())
+	recycle(body)
+	return err
+}
+
+// sendHeader sends the headers as the handler wrote them.
+func (w *writer) sendHeader(status int) {
+	h := w.inner.Header()
+	if w.sent == nil {
+		w.inner.WriteHeader(status)
+		return
+	}
+	now := maps.Clone(h)
+	setHeader(h, w.sent)
+	w.inner.WriteHeader(status)
+	setHeader(h, now)
+}
+
+// replace answers with problem details in place of the handler, because of err.
+func (w *writer) replace(err error) {
+	const (
+		status = http.StatusInternalServerError
+		body   = `{"type":"about:blank","title":"Internal Server Error","status":500,` +
+			`"detail":"The request was carried out, but its event could not be published."}` + "\n"
+	)
+	w.mu.Lock()
+	over, c := w.mode == ended, w.c
+	w.mode, w.replaced = ended, err
+	w.mu.Unlock()
+	if over {
+		return
+	}
+
+	h := w.inner.Header()
+	setHeader(h, w.before)
+	// Emit may have found these already set.
+	for _, name := range []string{echo.HeaderContentEncoding, "Etag", echo.HeaderLastModified} {
+		h.Del(name)
+	}
+	h.Set(echo.HeaderContentType, "application/problem+json")
+	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	w.inner.WriteHeader(status)
+	_, _ = w.inner.Write([]byte(body))
+
+	res := c.Response()
+	res.Committed, res.Status, res.Size = true, status, int64(len(body))
+}
+
+// end takes the writer out of the response. An answer that is still held is
+// that of a handler that failed or panicked: it is dropped, and Echo's error
+// handler answers.
+func (w *writer) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	res := w.c.Response()
+	if w.mode == holding || w.mode == settling {
+		if w.status != 0 {
+			setHeader(w.inner.Header(), w.before)
+		}
+		res.Committed, res.Status, res.Size = false, http.StatusOK, 0
+	}
+	res.Writer = w.inner
+	recycle(w.body)
+	w.mode, w.body, w.c, w.emitted = ended, nil, nil, nil
+}

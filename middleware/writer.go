@@ -1,0 +1,232 @@
+package middleware
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/labstack/echo/v4"
+)
+
+// mode is what a writer does with what the handler writes.
+type mode uint8
+
+const (
+	passing  mode = iota // to the client
+	holding              // kept until the events are accepted
+	settling             // refused while the events are being accepted
+	ended                // refused: the answer is out, or no longer the handler's
+)
+
+// errEnded is what a handler gets that writes when the answer is no longer its.
+var errEnded = errors.New("lifecycle: the answer has been settled")
+
+// writer is the http.ResponseWriter of a request that has something to say, and
+// what is known about it.
+//
+// It has no Unwrap: whoever holds one can only reach the client through it. Its
+// bytes are pooled, so all that touches them is guarded by mu, and a handler's
+// goroutine that outlives the request finds it ended.
+type writer struct {
+	inner http.ResponseWriter
+	c     echo.Context
+	life  *lifecycle
+	rule  *rule // not yet decided
+
+	mu        sync.Mutex
+	mode      mode
+	published bool // by the handler itself
+	capture   bool // what passes is kept as well, for the rule
+	cut       bool // more was written than is kept
+	status    int  // 0 until it is written, or hijacked
+	emitted   []event.Event
+	body      *bytes.Buffer
+	before    http.Header // as they were when holding began
+	sent      http.Header // as they were when the handler wrote them, if looked at since
+	replaced  error       // why the answer is not the handler's
+}
+
+// hold begins to keep the answer, unless some of it is already out. mu is held.
+func (w *writer) hold() {
+	if w.mode != passing || w.status != 0 {
+		return
+	}
+	w.mode = holding
+	if h := w.inner.Header(); len(h) > 0 {
+		w.before = h.Clone()
+	}
+}
+
+// Header returns the answer's headers. What changes in them after the handler
+// has written is kept apart, for trailers.
+func (w *writer) Header() http.Header {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.inner.Header()
+	if w.mode == holding && w.status != 0 && w.sent == nil {
+		w.sent = h.Clone()
+	}
+	return h
+}
+
+// WriteHeader keeps the status while holding; informational ones pass.
+func (w *writer) WriteHeader(status int) {
+	w.mu.Lock()
+	pass := w.mode == passing
+	switch {
+	case isInformational(status):
+		pass = pass || w.mode == holding
+	case w.status == 0 && w.mode <= holding:
+		w.status = status
+	}
+	w.mu.Unlock()
+	if pass {
+		w.inner.WriteHeader(status)
+	}
+}
+
+// isInformational reports whether another status follows.
+func isInformational(status int) bool {
+	return 100 <= status && status < 200 && status != http.StatusSwitchingProtocols
+}
+
+// Write keeps b while holding. When b goes beyond the bound, the events are
+// decided from what is kept, and what is accepted is released.
+func (w *writer) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	if w.status == 0 && w.mode <= holding {
+		w.status = http.StatusOK
+	}
+	mode, capture := w.mode, w.capture
+	if mode != holding {
+		w.mu.Unlock()
+		if mode != passing {
+			return 0, errEnded
+		}
+		n, err := w.inner.Write(b)
+		if capture {
+			w.mu.Lock()
+			if w.capture {
+				w.keep(b[:n])
+			}
+			w.mu.Unlock()
+		}
+		return n, err
+	}
+	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
+		w.mu.Unlock()
+		return 0, http.ErrBodyNotAllowed
+	}
+	kept := w.keep(b)
+	w.mu.Unlock()
+	if kept == len(b) {
+		return kept, nil
+	}
+	if err := w.accept(); err != nil {
+		return 0, err
+	}
+	n, err := w.inner.Write(b[kept:])
+	return kept + n, err
+}
+
+// bodies are the buffers of answers. What is larger than pooledBytes is left to
+// the garbage collector.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const pooledBytes = 128 << 10
+
+// keep appends to the body up to the bound, and returns how much. mu is held.
+func (w *writer) keep(b []byte) int {
+	if w.body == nil {
+		w.body = bodies.Get().(*bytes.Buffer) //nolint:errcheck,forcetypeassert // the pool has nothing else
+	}
+	if room := w.life.maxResponseBytes - w.body.Len(); len(b) > room {
+		w.cut = true
+		b = b[:room]
+	}
+	n, _ := w.body.Write(b)
+	return n
+}
+
+// FlushError has the events accepted that are known by now, then sends what is
+// kept and everything that follows.
+func (w *writer) FlushError() error {
+	w.mu.Lock()
+	mode := w.mode
+	if w.status == 0 && mode <= holding {
+		w.status = http.StatusOK
+	}
+	w.mu.Unlock()
+	switch mode {
+	case passing:
+	case holding:
+		w.cut = true
+		if err := w.accept(); err != nil {
+			return err
+		}
+	default:
+		return errEnded
+	}
+	return http.NewResponseController(w.inner).Flush()
+}
+
+// Flush is FlushError for those who look for an http.Flusher.
+func (w *writer) Flush() { _ = w.FlushError() }
+
+// Hijack is http.ErrNotSupported while holding.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mode != passing {
+		return nil, nil, http.ErrNotSupported
+	}
+	conn, rw, err := http.NewResponseController(w.inner).Hijack()
+	if err == nil {
+		w.status = hijacked
+	}
+	return conn, rw, err
+}
+
+// Push starts an HTTP/2 server push, which is no part of the answer.
+func (w *writer) Push(target string, opts *http.PushOptions) error {
+	if p, ok := w.inner.(http.Pusher); ok {
+		return p.Push(target, opts)
+	}
+	return http.ErrNotSupported
+}
+
+// SetReadDeadline sets the deadline of reading the request.
+func (w *writer) SetReadDeadline(deadline time.Time) error {
+	return http.NewResponseController(w.inner).SetReadDeadline(deadline)
+}
+
+// SetWriteDeadline sets the deadline of writing the answer.
+func (w *writer) SetWriteDeadline(deadline time.Time) error {
+	return http.NewResponseController(w.inner).SetWriteDeadline(deadline)
+}
+
+// EnableFullDuplex lets the request be read while the answer is written.
+func (w *writer) EnableFullDuplex() error {
+	return http.NewResponseController(w.inner).EnableFullDuplex()
+}
+
+// setHeader makes h hold what to holds.
+func setHeader(h, to http.Header) {
+	clear(h)
+	maps.Copy(h, to)
+}
+
+// recycle gives a buffer back, if it is not nil.
+func recycle(body *bytes.Buffer) {
+	if body == nil || body.Cap() > pooledBytes {
+		return
+	}
+	body.Reset()
+	bodies.Put(body)
+}

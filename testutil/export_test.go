@@ -1,0 +1,19 @@
+package testutil
+
+import "time"
+
+// SetBodyTimeout replaces how long a client may take to send a body.
+func (s *Sink) SetBodyTimeout(d time.Duration) { s.bodyTimeout = d }
+
+// SetMaxBytes replaces the bound on the bytes of kept requests.
+func (s *Sink) SetMaxBytes(n int) { s.store.maxBytes = n }
+
+// MaxCachedTokens bounds the tokens that Credentials keeps.
+const MaxCachedTokens = maxCachedTokens
+
+// CachedTokens is how many tokens Credentials keeps.
+func (s *Sink) CachedTokens() int {
+	s.tokens.mu.Lock()
+	defer s.tokens.mu.Unlock()
+	return len(s.tokens.kept)
+}

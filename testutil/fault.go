@@ -1,0 +1,182 @@
+package testutil
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Request is what Intercept shows of a request. It is the hook's to read, not
+// to change.
+type Request struct {
+	// Method is the HTTP method.
+	Method string
+	// Endpoint is the path below "/events/api/v1", such as "/app".
+	Endpoint string
+	// Header is as received, tokens included.
+	Header http.Header
+	// Body is as received, cut after 1 MiB and one byte.
+	Body []byte
+}
+
+// Reply says what the sink does with a request in place of, or besides, what it
+// would have done. The zero value leaves the request alone.
+type Reply struct {
+	// Delay passes before the request is looked at. A client that hangs up in
+	// that time has posted nothing.
+	Delay time.Duration
+
+	// Status is answered in place of the sink's own answer; the event is not
+	// stored. A status that no answer can have (below 200, above 599) is a 500
+	// that says so.
+	Status int
+	// Body is the answer's body, only with Status. Nil means problem details of
+	// that status.
+	Body []byte
+	// Header is added to the answer, only with Status.
+	Header http.Header
+	// RetryAfter adds a Retry-After header in seconds, rounded up, only with
+	// Status.
+	RetryAfter time.Duration
+	// RetryAfterDate writes RetryAfter as an HTTP date instead of seconds.
+	RetryAfterDate bool
+
+	// Hang never answers: the request ends when the client gives up or the sink
+	// is closed.
+	Hang bool
+	// Reset resets the connection in place of an answer. In process the error is
+	// syscall.ECONNRESET.
+	Reset bool
+	// Truncate breaks the answer off in the middle of its body, the sink's own or
+	// that of Status. Reading it ends in io.ErrUnexpectedEOF.
+	Truncate bool
+
+	// Stored lets the sink take the request first, so that with Status, Hang or
+	// Reset only the answer is lost: the event is there, the client does not know,
+	// and its retry makes a duplicate. Truncate alone does so without it.
+	Stored bool
+}
+
+// instead reports whether the sink's own answer is not wanted.
+func (r Reply) instead() bool { return r.Status != 0 || r.Hang || r.Reset }
+
+func (r Reply) isZero() bool { return r.Delay == 0 && !r.Truncate && !r.instead() }
+
+// retryAfter sets the header of that name, if it is wanted.
+func (r Reply) retryAfter(header http.Header) {
+	if r.RetryAfter <= 0 {
+		return
+	}
+	// A hint that is too short would be wrong, so both forms round up.
+	const roundUp = time.Second - 1
+	if r.RetryAfterDate {
+		at := time.Now().Add(r.RetryAfter + roundUp)
+		header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
+		return
+	}
+	header.Set("Retry-After", strconv.FormatInt(int64((r.RetryAfter+roundUp)/time.Second), 10))
+}
+
+// Intercept asks hook about every request to the API, before the sink looks at
+// it, until lift is called. Of several hooks the oldest is asked first, and the
+// first Reply that is not zero holds.
+//
+// The sink calls one hook at a time, so a hook may count without a lock. It must
+// not wait, nor send requests to the sink; for a wait it returns a Delay.
+func (s *Sink) Intercept(hook func(Request) Reply) (lift func()) {
+	return s.faults.add(hook)
+}
+
+// Fault is a failure of the sink: what happens, and to which requests. Set it
+// with Inject.
+type Fault struct {
+	// Endpoint is a prefix of the path below "/events/api/v1", such as "/app".
+	// Empty means every endpoint.
+	Endpoint string
+	// Method is the HTTP method; empty means every method.
+	Method string
+
+	// What happens, as in Reply. A Fault with none of these does nothing.
+	Status         int
+	RetryAfter     time.Duration
+	RetryAfterDate bool
+	Delay          time.Duration
+	Hang           bool
+	Reset          bool
+	Truncate       bool
+	Stored         bool
+
+	// Times is to how many requests it happens; 0 means until it is lifted.
+	Times int
+	// Rate is the share of requests to which it happens, such as 0.5; 0 and
+	// everything from 1 mean all.
+	Rate float64
+	// Seed makes the choice of Rate. The same seed chooses the same requests, by
+	// their order; 0 is a seed too.
+	Seed uint64
+}
+
+// Inject makes the sink fail as f says, until f.Times is used up or lift is
+// called. Several faults follow the rule of Intercept, so two with Times happen
+// one after the other.
+func (s *Sink) Inject(f Fault) (lift func()) {
+	var (
+		reply = Reply{
+			Status: f.Status, RetryAfter: f.RetryAfter, RetryAfterDate: f.RetryAfterDate,
+			Delay: f.Delay, Hang: f.Hang, Reset: f.Reset, Truncate: f.Truncate, Stored: f.Stored,
+		}
+		dice = rand.New(rand.NewPCG(f.Seed, f.Seed)) //nolint:gosec // must be repeatable
+		hits int
+	)
+	return s.Intercept(func(r Request) Reply {
+		switch {
+		case f.Times > 0 && hits == f.Times,
+			!strings.HasPrefix(r.Endpoint, f.Endpoint),
+			f.Method != "" && !strings.EqualFold(f.Method, r.Method),
+			f.Rate > 0 && dice.Float64() >= f.Rate:
+			return Reply{}
+		}
+		hits++
+		return reply
+	})
+}
+
+// faults are the hooks of a sink.
+type faults struct {
+	calling sync.Mutex // one hook at a time
+
+	mu    sync.Mutex
+	hooks []*func(Request) Reply
+}
+
+func (f *faults) add(hook func(Request) Reply) (lift func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hooks = append(f.hooks, &hook)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.hooks = slices.DeleteFunc(f.hooks, func(h *func(Request) Reply) bool { return h == &hook })
+	}
+}
+
+func (f *faults) ask(r Request) Reply {
+	f.mu.Lock()
+	hooks := slices.Clone(f.hooks)
+	f.mu.Unlock()
+	if len(hooks) == 0 {
+		return Reply{}
+	}
+	f.calling.Lock()
+	defer f.calling.Unlock()
+	for _, hook := range hooks {
+		if reply := (*hook)(r); !reply.isZero() {
+			return reply
+		}
+	}
+	return Reply{}
+}

@@ -1,0 +1,119 @@
+package testutil
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// URL returns the platform's address, such as "http://127.0.0.1:40123": what a
+// client puts before "/events/api/v1".
+//
+// The first call opens the socket, on a free port of the loopback interface; the
+// test fails if there is none. Do not call it in a synctest bubble, where sockets
+// do not work.
+func (s *Sink) URL() string {
+	if err := s.listen(); err != nil {
+		// StartSink has listened, so there is a test to fail.
+		s.tb.Helper()
+		s.tb.Fatalf("sink: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "http://" + s.listener.Addr().String()
+}
+
+// listen opens the socket and serves it, once.
+func (s *Sink) listen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener != nil {
+		return nil
+	}
+	if s.closed {
+		return errors.New("closed before its socket was opened")
+	}
+	// The socket is the sink's, and Close ends it; no context of a caller does.
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // see above
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.listener = listener
+	s.server = &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	s.serving.Go(func() { _ = s.server.Serve(listener) })
+	return nil
+}
+
+// Handler returns the Events API as a handler, for programs that serve it
+// themselves. It expects whole paths, such as "/events/api/v1/app", and serves
+// until the sink is closed.
+//
+// A fault that breaks the connection off needs a connection that can be hijacked,
+// as those of HTTP/1.1 can; elsewhere the handler panics with
+// http.ErrAbortHandler, to the same end.
+func (s *Sink) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.begin() {
+			panic(http.ErrAbortHandler)
+		}
+		defer s.serving.Done()
+
+		// A deadline of the whole request would cut delays short.
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(s.bodyTimeout))
+		body, err := readBody(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		_ = control.SetReadDeadline(time.Time{})
+
+		x, fate := s.exchange(r.Context(), r, body)
+		switch fate {
+		case answered:
+			x.writeTo(w, len(x.answer), len(x.answer))
+		case truncated:
+			sent, announced := x.cut()
+			x.writeTo(w, sent, announced)
+			_ = control.Flush()
+			panic(http.ErrAbortHandler)
+		case reset:
+			resetConnection(w)
+		case hungUp:
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// writeTo sends the answer with the first sent bytes of its body.
+func (x *exchange) writeTo(w http.ResponseWriter, sent, announced int) {
+	maps.Copy(w.Header(), x.header)
+	if bodyAllowed(x.status) {
+		w.Header().Set("Content-Length", strconv.Itoa(announced))
+	}
+	w.WriteHeader(x.status)
+	_, _ = w.Write(x.answer[:sent]) //nolint:gosec // the service answers with what it was sent, as JSON
+}
+
+// resetConnection makes the client read "connection reset by peer".
+func resetConnection(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}

@@ -1,0 +1,216 @@
+package testutil
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+const (
+	maxKeptBytes    = 256 << 20
+	maxKeptRefusals = 100
+)
+
+// Received is one accepted request, as it came and as it was stored.
+type Received struct {
+	// Event is the stored form: for POST /app with the id, time, resource and
+	// resource instance that the sink has assigned.
+	Event event.Event
+
+	// ReceivedAt is when the sink accepted the event.
+	ReceivedAt time.Time
+
+	// Endpoint is the path below "/events/api/v1": "/app" or "/events".
+	Endpoint string
+
+	// Header is the request's. It holds the tokens as they were sent, so do not
+	// print it where secrets must not be.
+	Header http.Header
+
+	// Body is the request's, byte for byte.
+	Body []byte
+
+	// Duplicate marks an event that was accepted but not stored, because one with
+	// its id and source was there. Only events of POST /events can be: POST /app
+	// gives each its own id.
+	Duplicate bool
+}
+
+// Events returns the stored events in order of arrival, as copies. An event that
+// came again with the same id and source is there once; Received has every
+// arrival.
+func (s *Sink) Events() []event.Event {
+	entries, _ := s.store.since(0)
+	events := make([]event.Event, 0, len(entries))
+	for _, e := range entries {
+		if !e.Duplicate {
+			events = append(events, e.Event.Clone())
+		}
+	}
+	return events
+}
+
+// Received returns the accepted requests in order of arrival, as copies. A retry
+// of an event whose answer was lost is there twice.
+func (s *Sink) Received() []Received {
+	entries, _ := s.store.since(0)
+	received := make([]Received, 0, len(entries))
+	for _, e := range entries {
+		r := e.Received
+		r.Event = r.Event.Clone()
+		r.Header = r.Header.Clone()
+		r.Body = slices.Clone(r.Body)
+		received = append(received, r)
+	}
+	return received
+}
+
+// Dropped returns how many accepted requests were forgotten because newer ones
+// exceeded SinkConfig.MaxEvents or 256 MiB.
+func (s *Sink) Dropped() int {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	return s.store.dropped
+}
+
+// Reset forgets what was received. Faults stay.
+func (s *Sink) Reset() { s.store.reset() }
+
+// entry is a Received and its place in the order of arrival. It does not change
+// once it is in the store.
+type entry struct {
+	Received
+	seq      int
+	identity identity
+}
+
+// size is roughly what the entry occupies.
+func (e *entry) size() int {
+	const fixed = 1 << 10 // event, maps and the like
+	size := fixed + 2*len(e.Body)
+	for name, values := range e.Header {
+		size += len(name)
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return size
+}
+
+// identity is what makes two events the same one.
+type identity struct{ id, source string }
+
+// refusal is a request that did not end as the client wished.
+type refusal struct {
+	method, endpoint string
+	status           int // 0 if nothing was answered
+	reason           string
+}
+
+// store is what a sink remembers, bounded.
+type store struct {
+	maxEvents, maxBytes int
+
+	mu       sync.Mutex
+	kept     []*entry
+	known    map[identity]struct{} // of kept
+	bytes    int                   // of kept
+	seq      int                   // of the newest entry ever
+	dropped  int
+	refusals []refusal
+	refused  int           // refusals ever
+	changed  chan struct{} // closed when an entry is added
+}
+
+func (s *store) init(maxEvents int) {
+	s.maxEvents, s.maxBytes = maxEvents, maxKeptBytes
+	s.changed = make(chan struct{})
+	s.reset()
+}
+
+func (s *store) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept, s.known = nil, map[identity]struct{}{}
+	s.refusals, s.refused = nil, 0
+	s.bytes, s.dropped = 0, 0
+}
+
+// add stores an accepted event and wakes who waits for one.
+func (s *store) add(x *exchange, ev event.Event) {
+	e := &entry{identity: identity{ev.ID(), ev.Source()}, Received: Received{
+		Event:      ev,
+		ReceivedAt: time.Now(),
+		Endpoint:   x.endpoint,
+		Header:     x.request.Header.Clone(),
+		Body:       x.body,
+	}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seq++
+	e.seq = s.seq
+	_, e.Duplicate = s.known[e.identity]
+	s.known[e.identity] = struct{}{}
+	s.kept = append(s.kept, e)
+	s.bytes += e.size()
+	for len(s.kept) > s.maxEvents || s.bytes > s.maxBytes {
+		s.dropOldest()
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *store) dropOldest() {
+	oldest := s.kept[0]
+	s.kept[0] = nil
+	s.kept = s.kept[1:]
+	s.bytes -= oldest.size()
+	s.dropped++
+	if !oldest.Duplicate {
+		delete(s.known, oldest.identity)
+	}
+}
+
+// journal remembers an exchange that did not end as the client wished.
+func (s *store) journal(x *exchange, fate fate) {
+	if fate == answered && x.status < http.StatusBadRequest {
+		return
+	}
+	r := refusal{method: x.request.Method, endpoint: x.endpoint, reason: x.reason}
+	switch fate {
+	case answered:
+		r.status = x.status
+	case truncated:
+		r.status, r.reason = x.status, "answer truncated by a fault"
+	case reset:
+		r.reason = "connection reset by a fault"
+	case hungUp:
+		r.reason = "the client hung up before the answer"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused++
+	if len(s.refusals) == maxKeptRefusals {
+		s.refusals = slices.Delete(s.refusals, 0, 1)
+	}
+	s.refusals = append(s.refusals, r)
+}
+
+// since returns the entries that came after the one numbered seq, and a channel
+// that is closed when another comes.
+func (s *store) since(seq int) (entries []*entry, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from, _ := slices.BinarySearchFunc(s.kept, seq+1, func(e *entry, seq int) int { return e.seq - seq })
+	return slices.Clone(s.kept[from:]), s.changed
+}
+
+// trouble returns what the report of a failed assertion says besides events.
+func (s *store) trouble() (refusals []refusal, refused, dropped int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.refusals), s.refused, s.dropped
+}
