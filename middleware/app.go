@@ -84,7 +84,7 @@ func AppLifecycle(pub Publisher, app models.App) echo.MiddlewareFunc {
 // AppLifecycleWithConfig is AppLifecycle with a configuration. It panics if that
 // has faults; ToMiddleware returns them.
 func AppLifecycleWithConfig(config AppLifecycleConfig) echo.MiddlewareFunc {
-	return mustMiddleware(config)
+	return must(config.ToMiddleware())
 }
 
 // ToMiddleware returns the middleware, or every fault of the configuration.

@@ -90,7 +90,7 @@ func BrokerLifecycle(
 // BrokerLifecycleWithConfig is BrokerLifecycle with a configuration. It panics
 // if that has faults; ToMiddleware returns them.
 func BrokerLifecycleWithConfig(config BrokerLifecycleConfig) echo.MiddlewareFunc {
-	return mustMiddleware(config)
+	return must(config.ToMiddleware())
 }
 
 // ToMiddleware returns the middleware, or every fault of the configuration.
@@ -107,10 +107,10 @@ func (config BrokerLifecycleConfig) ToMiddleware() (echo.MiddlewareFunc, error) 
 	}
 	faults := []error{s.validate(), config.Broker.Validate()}
 	if config.Lookup == nil {
-		faults = append(faults, errors.New("Lookup is nil: no answer of the Broker API tells the parties of a file transfer"))
+		faults = append(faults, configFault("Lookup", "is nil: no answer of the Broker API tells the parties of a file transfer"))
 	}
 	if config.PartyID == nil && !config.Broker.URNSubjects {
-		faults = append(faults, errors.New("PartyID is nil: subjects are /party/{id} unless Broker.URNSubjects is set"))
+		faults = append(faults, configFault("PartyID", "is nil: subjects are /party/{id} unless Broker.URNSubjects is set"))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, fmt.Errorf("middleware.BrokerLifecycleConfig: %w", err)

@@ -45,18 +45,8 @@ func (s settings) withDefaults() settings {
 	if s.skipper == nil {
 		s.skipper = func(echo.Context) bool { return false }
 	}
-	switch s.publishTimeout {
-	case 0:
-		s.publishTimeout = 2 * time.Second
-	case -1:
-		s.publishTimeout = math.MaxInt64
-	}
-	switch s.maxResponseBytes {
-	case 0:
-		s.maxResponseBytes = 1 << 20
-	case -1:
-		s.maxResponseBytes = math.MaxInt
-	}
+	s.publishTimeout = orDefault(s.publishTimeout, 2*time.Second, math.MaxInt64)
+	s.maxResponseBytes = orDefault(s.maxResponseBytes, 1<<20, math.MaxInt)
 	if s.errorHandler == nil {
 		failClosed := s.failClosed
 		s.errorHandler = func(err error, _ echo.Context) error {
@@ -72,27 +62,41 @@ func (s settings) withDefaults() settings {
 	return s
 }
 
+// orDefault returns value, or what 0 and -1 stand for.
+func orDefault[T int | time.Duration](value, zero, off T) T {
+	switch value {
+	case 0:
+		return zero
+	case -1:
+		return off
+	default:
+		return value
+	}
+}
+
 func (s settings) validate() error {
 	var faults []error
-	fault := func(text string) { faults = append(faults, errors.New(text)) }
+	fault := func(field, what string) { faults = append(faults, configFault(field, what)) }
 	queue, ok := s.publisher.(interface{ Queued() bool })
 	switch {
 	case s.publisher == nil:
-		fault("Publisher is nil, want for example a *publisher.Publisher")
+		fault("Publisher", "is nil, want for example a *publisher.Publisher")
 	case s.afterResponse && ok && !queue.Queued():
-		fault("AfterResponse needs a Publisher with a queue, or every answer waits for the delivery")
+		fault("AfterResponse", "needs a Publisher with a queue, or every answer waits for the delivery")
 	}
 	if s.afterResponse && s.failClosed {
-		fault("AfterResponse and FailClosed exclude each other: a sent answer cannot be closed")
+		fault("FailClosed", "excludes AfterResponse: what is sent cannot be closed")
 	}
 	if s.publishTimeout < -1 {
-		fault("PublishTimeout is negative, want a positive duration, 0 for the default or -1 for none")
+		fault("PublishTimeout", "is negative, want a positive duration, 0 for the default or -1 for none")
 	}
 	if s.maxResponseBytes < -1 {
-		fault("MaxResponseBytes is negative, want a positive size, 0 for the default or -1 for no bound")
+		fault("MaxResponseBytes", "is negative, want a positive size, 0 for the default or -1 for no bound")
 	}
 	return errors.Join(faults...)
 }
+
+func configFault(field, what string) error { return errors.New(field + " " + what) }
 
 // lifecycle turns requests into events.
 type lifecycle struct {
@@ -255,10 +259,7 @@ func (l *lifecycle) fail(ctx context.Context, c echo.Context, events []event.Eve
 	return l.errorHandler(fmt.Errorf("lifecycle of %s %s: %w", c.Request().Method, c.Path(), err), c)
 }
 
-func mustMiddleware(config interface {
-	ToMiddleware() (echo.MiddlewareFunc, error)
-}) echo.MiddlewareFunc {
-	mw, err := config.ToMiddleware()
+func must(mw echo.MiddlewareFunc, err error) echo.MiddlewareFunc {
 	if err != nil {
 		panic(err)
 	}

@@ -80,7 +80,12 @@ func FuzzProject(f *testing.F) {
 		f.Add([]byte(seed), uint16(20))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, cutAt uint16) {
-		type members struct{ A, B, ID, InstanceOwner any }
+		type members struct {
+			A     any `json:"a"`
+			B     any `json:"b"`
+			ID    any `json:"id"`
+			Owner any `json:"instanceOwner"`
+		}
 		names := []string{"a", "b", "id", "instanceOwner"}
 		projected, missing, err := middleware.Project(data, names...)
 

@@ -27,7 +27,6 @@ func TestEncodedAnswers(t *testing.T) {
 		"identity": func(w io.Writer) io.WriteCloser { return nopCloser{w} },
 		"br":       func(w io.Writer) io.WriteCloser { return nopCloser{w} },
 	}
-	const tooLate = "lots of empty space"
 	for _, tc := range []struct {
 		name, encoding, body string
 		limit                int

@@ -66,8 +66,10 @@ func TestFailClosed(t *testing.T) {
 			t.Errorf("answer is %d %v, want 500 %v", rec.Code, rec.Header(), want)
 		}
 		var problem struct {
-			Type, Title, Detail string
-			Status              int
+			Type   string `json:"type"`
+			Title  string `json:"title"`
+			Status int    `json:"status"`
+			Detail string `json:"detail"`
 		}
 		if err := json.Unmarshal([]byte(body), &problem); err != nil {
 			t.Errorf("%v: %s", err, body)

@@ -178,3 +178,10 @@ func equal(t *testing.T, got, want []string) {
 		t.Errorf("published\n got %q\nwant %q", got, want)
 	}
 }
+
+// discard is a ResponseWriter that keeps nothing.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d discard) WriteHeader(int)             {}

@@ -144,7 +144,7 @@ const pooledBytes = 128 << 10
 // keep appends to the body up to the bound, and returns how much. mu is held.
 func (w *writer) keep(b []byte) int {
 	if w.body == nil {
-		w.body = bodies.Get().(*bytes.Buffer) //nolint:errcheck,forcetypeassert // the pool has nothing else
+		w.body = bodies.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool has nothing else
 	}
 	if room := w.life.maxResponseBytes - w.body.Len(); len(b) > room {
 		w.cut = true

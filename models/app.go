@@ -99,9 +99,8 @@ func (a App) Event(eventType string, instance Instance) event.Event {
 	if alternative := a.alternativeSubject(instance.InstanceOwner); alternative != "" {
 		built.attributes.Extensions[ExtAlternativeSubject] = alternative
 	}
-	ev := event.Event{Context: &built.attributes}
-	setSource(&ev, &built.attributes.Source.URL, a.Source(instance.ID))
-	return ev
+	setURL(&built.attributes.Source.URL, a.Source(instance.ID))
+	return event.Event{Context: &built.attributes}
 }
 
 // Source returns the source of events about an instance,

@@ -176,8 +176,8 @@ func (b Broker) event(eventType string, ft FileTransfer, to brokerParty) event.E
 			ExtResourceInstance: id,
 		},
 	}
+	setURL(&attributes.Source.URL, strings.TrimSuffix(b.PlatformURL, "/")+"/broker/api/v1/filetransfer")
 	ev := event.Event{Context: attributes}
-	setSource(&ev, &attributes.Source.URL, strings.TrimSuffix(b.PlatformURL, "/")+"/broker/api/v1/filetransfer")
 
 	var subject string
 	if b.URNSubjects {

@@ -7,18 +7,18 @@ import "strings"
 // organisations become asterisks, one for each digit. Of text in no known form
 // only the first part stays, "/user/***" or "urn:***", if it has one.
 func MaskSubject(s string) string {
-	form, value := splitSubject(s)
+	form, value, ok := splitSubject(s)
 	switch {
 	case s == "":
 		return ""
-	case form != nil && form.kind == SubjectParty && len(value) <= 8 && isDigits(value):
-		return s
-	case form != nil && form.kind.hasDigits(value):
-		return form.prefix + strings.Repeat("*", len(value))
-	case form != nil:
-		return form.prefix + "***"
-	default:
+	case !ok:
 		return firstPart(s) + "***"
+	case !form.kind.hasDigits(value):
+		return form.prefix + "***"
+	case form.kind == SubjectParty && len(value) <= 8:
+		return s
+	default:
+		return form.prefix + strings.Repeat("*", len(value))
 	}
 }
 
@@ -71,10 +71,10 @@ func Redact(text string) string {
 
 // groupings are the ways to write an identity number or an organisation number
 // in groups of digits.
-var groupings = [...][]int{{6, 5}, {6, 3, 2}, {2, 2, 2, 5}, {3, 3, 3}}
+var groupings = [][]int{{6, 5}, {6, 3, 2}, {2, 2, 2, 5}, {3, 3, 3}}
 
 // separators are what stands between groups: in text, in a URL and in JSON.
-var separators = [...]string{
+var separators = []string{
 	" ", "-", "+", "\u00a0", "\u2013",
 	"%20", "%2D", "%2d", "%2B", "%2b",
 	`\u002B`, `\u002b`, `\u00A0`, `\u00a0`,

@@ -3,8 +3,6 @@ package models
 import (
 	"net/url"
 	"strings"
-
-	"github.com/cloudevents/sdk-go/v2/event"
 )
 
 // AppSource is what the source of an app's event names.
@@ -83,18 +81,14 @@ func isWebURL(u *url.URL) bool {
 		u.Host != "" && u.Host[0] != ':' && u.Opaque == "" && u.User == nil
 }
 
-// setSource writes source to u. One that is no URL becomes a fault of ev,
-// which Validate reports.
-func setSource(ev *event.Event, u *url.URL, source string) {
-	if plainURL(u, source) {
+// setURL writes s to u. What is no URL leaves u empty, which Validate refuses.
+func setURL(u *url.URL, s string) {
+	if plainURL(u, s) {
 		return
 	}
-	parsed, err := url.Parse(source)
-	if err != nil {
-		setFault(ev, "source", wantSource)
-		return
+	if parsed, err := url.Parse(s); err == nil {
+		*u = *parsed
 	}
-	*u = *parsed
 }
 
 // plainURL is url.Parse for the common case, a scheme, a host without a port
@@ -106,7 +100,7 @@ func plainURL(u *url.URL, s string) bool {
 		return false
 	}
 	slash := strings.IndexByte(rest, '/')
-	if slash <= 0 || !plainHost.has(rest[:slash]) || !plainPath.has(rest[slash:]) {
+	if slash < 0 || !plainHost.has(rest[:slash]) || !plainPath.has(rest[slash:]) {
 		return false
 	}
 	u.Scheme, u.Host, u.Path = scheme, rest[:slash], rest[slash:]

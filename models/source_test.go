@@ -63,6 +63,20 @@ func TestParseAppSource_RefusesOtherText(t *testing.T) {
 	}
 }
 
+func TestParseAppSource_EveryDigitOfTheGUID(t *testing.T) {
+	t.Parallel()
+	const guid = "428a4575-2c04-4400-89a3-1aaadd2579cd"
+	for i := range guid {
+		other := "g"
+		if guid[i] == '-' {
+			other = "0"
+		}
+		if _, err := models.ParseAppSource(testApp.Source("1/" + guid[:i] + other + guid[i+1:])); err == nil {
+			t.Errorf("%s as character %d of a GUID is taken", other, i)
+		}
+	}
+}
+
 func TestAppSource_Resource(t *testing.T) {
 	t.Parallel()
 	s, err := models.ParseAppSource(testApp.Source(testInstance.ID))

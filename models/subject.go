@@ -80,12 +80,12 @@ func Organisation(number string) Subject { return Subject{SubjectOrganisation, n
 // Digits are counted; check digits are not looked at. The error is a
 // *ValidationError and never holds text.
 func ParseSubject(text string) (Subject, error) {
-	form, value := splitSubject(text)
-	if form == nil {
+	form, value, ok := splitSubject(text)
+	if !ok {
 		return Subject{}, invalid("subject", "subject", "want /party/{id}, /person/{11 digits} or /organisation/{9 digits}")
 	}
 	if !form.kind.hasDigits(value) {
-		return Subject{}, invalid("subject", "subject", form.want)
+		return Subject{}, invalid("subject", "subject", form.want())
 	}
 	return Subject{form.kind, value}, nil
 }
@@ -134,41 +134,51 @@ func (s Subject) LogValue() slog.Value { return slog.StringValue(s.String()) }
 type subjectForm struct {
 	prefix string
 	kind   SubjectKind
-	want   string
 }
 
-var subjectForms = [...]subjectForm{
-	{partyPrefix, SubjectParty, "want /party/{id}, the id as 1 to 10 digits"},
-	{personPrefix, SubjectPerson, "want /person/{11 digits}"},
-	{organisationPrefix, SubjectOrganisation, "want /organisation/{9 digits}"},
-	{organisationURNPrefix, SubjectOrganisation, "want urn:altinn:organization:identifier-no:{9 digits}"},
-	{personURNPrefix, SubjectPerson, "want urn:altinn:person:identifier-no:{11 digits}"},
-	{legacyOrganisationPrefix, SubjectOrganisation, "want /org/{9 digits}"},
-	{organizationPrefix, SubjectOrganisation, "want /organization/{9 digits}"},
-	{iso6523Prefix, SubjectOrganisation, "want 0192:{9 digits}"},
+var subjectForms = []subjectForm{
+	{partyPrefix, SubjectParty},
+	{personPrefix, SubjectPerson},
+	{organisationPrefix, SubjectOrganisation},
+	{organisationURNPrefix, SubjectOrganisation},
+	{personURNPrefix, SubjectPerson},
+	{legacyOrganisationPrefix, SubjectOrganisation},
+	{organizationPrefix, SubjectOrganisation},
+	{iso6523Prefix, SubjectOrganisation},
 }
 
 // splitSubject returns the form that text is written in and what follows its
-// prefix. The form is nil if it is none that is known.
-func splitSubject(text string) (form *subjectForm, value string) {
-	for i := range subjectForms {
-		if value, ok := strings.CutPrefix(text, subjectForms[i].prefix); ok {
-			return &subjectForms[i], value
+// prefix. It is not ok if the form is none that is known.
+func splitSubject(text string) (form subjectForm, value string, ok bool) {
+	for _, form := range subjectForms {
+		if value, ok := strings.CutPrefix(text, form.prefix); ok {
+			return form, value, true
 		}
 	}
-	return nil, ""
+	return subjectForm{}, "", false
+}
+
+// want says what the form looks like.
+func (f subjectForm) want() string {
+	switch f.kind {
+	case SubjectPerson:
+		return "want " + f.prefix + "{11 digits}"
+	case SubjectOrganisation:
+		return "want " + f.prefix + "{9 digits}"
+	default:
+		return "want " + f.prefix + "{1 to 10 digits}"
+	}
 }
 
 // hasDigits reports whether value has the digits of a subject of kind k.
 func (k SubjectKind) hasDigits(value string) bool {
+	n := len(value)
 	switch k {
-	case SubjectParty:
-		return len(value) <= 10 && isDigits(value)
 	case SubjectPerson:
-		return len(value) == 11 && isDigits(value)
+		return n == 11 && isDigits(value)
 	case SubjectOrganisation:
-		return len(value) == 9 && isDigits(value)
+		return n == 9 && isDigits(value)
 	default:
-		return false
+		return n <= 10 && isDigits(value)
 	}
 }

@@ -64,6 +64,25 @@ func TestParseSubject_RefusesOtherText(t *testing.T) {
 	}
 }
 
+func TestParseSubject_SaysWhatItWants(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"/user/1":                           "/party/{id}, /person/{11 digits} or /organisation/{9 digits}",
+		"/party/x":                          "/party/{1 to 10 digits}",
+		"/person/x":                         "/person/{11 digits}",
+		"/organisation/x":                   "/organisation/{9 digits}",
+		"/organization/x":                   "/organization/{9 digits}",
+		"/org/x":                            "/org/{9 digits}",
+		"0192:x":                            "0192:{9 digits}",
+		"urn:altinn:person:identifier-no:x": "urn:altinn:person:identifier-no:{11 digits}",
+		"urn:altinn:organization:identifier-no:x": "urn:altinn:organization:identifier-no:{9 digits}",
+	} {
+		if _, err := models.ParseSubject(text); err == nil || err.Error() != "invalid subject: subject: want "+want {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
 func TestSubject_WireForms(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -228,22 +228,22 @@ func (c *checker) party(subject *string) {
 		id, ok = strings.CutPrefix(*subject, partyPrefix)
 	}
 	if !ok || !SubjectParty.hasDigits(id) {
-		c.add("subject", subjectForms[0].want)
+		c.add("subject", subjectForm{partyPrefix, SubjectParty}.want())
 	}
 }
 
 // identifier checks a subject or an alternative subject: in the forms that name
 // a number, the digits.
 func (c *checker) identifier(attribute, value string) {
-	form, number := splitSubject(value)
-	isOrgCode := form != nil && form.prefix == legacyOrganisationPrefix && (number == "" || !isDigit(number[0]))
+	form, number, ok := splitSubject(value)
+	isOrgCode := form.prefix == legacyOrganisationPrefix && (number == "" || !isDigit(number[0]))
 	switch {
 	case value == "":
 		c.add(attribute, "want none, or text that is not empty")
-	case form == nil || isOrgCode:
+	case !ok || isOrgCode:
 		c.text(attribute, value)
 	case !form.kind.hasDigits(number):
-		c.add(attribute, form.want)
+		c.add(attribute, form.want())
 	case c.digits && form.kind == SubjectPerson && !IsPersonNumber(number),
 		c.digits && form.kind == SubjectOrganisation && !IsOrganisationNumber(number):
 		c.add(attribute, "fails its check digits")

@@ -219,6 +219,10 @@ func TestValidator_AppEvents(t *testing.T) {
 		{"NoGUID", source("https://h/ttd/apps-test/instances/50019855/1"), "source"},
 		{"AnotherInstance", source("https://h/ttd/apps-test/instances/50019855/" + strings.Replace(guid, "4", "5", 1)), "resourceinstance"},
 		{"AnotherParty", source("https://h/ttd/apps-test/instances/1/" + guid), "resourceinstance"},
+		{"AnotherInstanceWithoutResource", func(ev *event.Event) {
+			without("resource")(ev)
+			set("resourceinstance", "1/"+guid)(ev)
+		}, "resourceinstance"},
 		{"PartOfTheInstance", source("https://h/ttd/apps-test/instances/50019855/" + guid + "/data/1"), ""},
 		{"OfTheWholeApp", func(ev *event.Event) {
 			source("https://h/ttd/apps-test")(ev)
@@ -278,6 +282,20 @@ func TestValidator_CheckDigits(t *testing.T) {
 			tt.do(&ev)
 			checkAttributes(t, v.Validate(ev), strings.Fields(tt.want))
 		})
+	}
+}
+
+func TestValidator_OldVersionSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	ev := genericEvent()
+	ev.Context = ev.Context.AsV03()
+	const want = "invalid event: specversion: want 1.0: convert the event's context with AsV1"
+	if err := (models.Validator{}).Validate(ev); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	ev.Context = ev.Context.AsV1()
+	if err := (models.Validator{}).Validate(ev); err != nil {
+		t.Errorf("converted: %v", err)
 	}
 }
 
@@ -342,10 +360,13 @@ func TestValidator_LeavesTheEventAlone(t *testing.T) {
 }
 
 //nolint:paralleltest // AllocsPerRun counts the allocations of all goroutines
-func TestValidator_DoesNotAllocate(t *testing.T) {
+func TestAllocations(t *testing.T) {
 	ev := appEvent()
 	if n := testing.AllocsPerRun(100, func() { errMade = models.Validator{}.Validate(ev) }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { madeEvent = testApp.Created(testInstance) }); n > 10 {
+		t.Errorf("%v allocations to build an event, want 10 at most", n)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 // that a fault can still replace it or lose it.
 type exchange struct {
 	request  *http.Request
-	endpoint string // below basePath
+	endpoint string // path below basePath, or the whole path elsewhere
 	body     []byte // up to one byte more than maxBodyBytes
 
 	status   int
@@ -44,14 +44,12 @@ const (
 
 // exchange handles one request, up to the answer and its fate.
 func (s *Sink) exchange(ctx context.Context, r *http.Request, body []byte) (*exchange, fate) {
-	x := &exchange{
-		request:  r,
-		endpoint: strings.TrimPrefix(r.URL.Path, basePath),
-		body:     body,
-		header:   http.Header{},
-		problems: contentProblem,
+	endpoint, ok := strings.CutPrefix(r.URL.Path, basePath)
+	x := &exchange{request: r, endpoint: endpoint, body: body, header: http.Header{}, problems: contentProblem}
+	var reply Reply
+	if ok {
+		reply = s.faults.ask(Request{Method: r.Method, Endpoint: endpoint, Header: r.Header, Body: body})
 	}
-	reply := s.faults.ask(Request{Method: r.Method, Endpoint: x.endpoint, Header: r.Header, Body: body})
 	fate := s.answer(ctx, x, reply)
 	s.store.journal(x, fate)
 	return x, fate

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/altinn-go/events/testutil"
 )
 
 func TestSink_Routes(t *testing.T) {
@@ -49,5 +51,29 @@ func TestSink_Routes(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestSink_RequestsElsewhere sees that a URL without the base path is told apart
+// from the API, in faults and in reports.
+func TestSink_RequestsElsewhere(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	sink.Inject(testutil.Fault{Status: http.StatusBadGateway})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sink/app", strings.NewReader(appBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := sink.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("answer is %s, want 404", resp.Status)
+	}
+	tb := record(t, func(tb *recordingTB) { sink.Require(tb, testutil.Want{}) })
+	if !strings.HasSuffix(tb.failure, "\n    POST /app 404: Not Found") {
+		t.Errorf("report is %s", tb.failure)
 	}
 }

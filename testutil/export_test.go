@@ -1,10 +1,5 @@
 package testutil
 
-import "time"
-
-// SetBodyTimeout replaces how long a client may take to send a body.
-func (s *Sink) SetBodyTimeout(d time.Duration) { s.bodyTimeout = d }
-
 // SetMaxBytes replaces the bound on the bytes of kept requests.
 func (s *Sink) SetMaxBytes(n int) { s.store.maxBytes = n }
 

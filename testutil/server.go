@@ -48,6 +48,7 @@ func (s *Sink) listen() error {
 	s.server = &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0),
@@ -70,15 +71,10 @@ func (s *Sink) Handler() http.Handler {
 		}
 		defer s.serving.Done()
 
-		// A deadline of the whole request would cut delays short.
-		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Now().Add(s.bodyTimeout))
 		body, err := readBody(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		_ = control.SetReadDeadline(time.Time{})
-
 		x, fate := s.exchange(r.Context(), r, body)
 		switch fate {
 		case answered:
@@ -86,7 +82,7 @@ func (s *Sink) Handler() http.Handler {
 		case truncated:
 			sent, announced := x.cut()
 			x.writeTo(w, sent, announced)
-			_ = control.Flush()
+			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		case reset:
 			resetConnection(w)

@@ -3,8 +3,6 @@ package testutil_test
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -80,37 +78,6 @@ func TestSink_Handler(t *testing.T) {
 			}
 		}()
 		sink.Handler().ServeHTTP(httptest.NewRecorder(), r)
-	})
-}
-
-func TestSink_BodyTimeout(t *testing.T) {
-	t.Parallel()
-
-	t.Run("EndsASlowBody", func(t *testing.T) {
-		t.Parallel()
-		sink := openSink(t)
-		sink.SetBodyTimeout(10 * time.Millisecond)
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(sink.URL(), "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, err := io.WriteString(conn, "POST /events/api/v1/app HTTP/1.1\r\nHost: sink\r\nContent-Length: 100\r\n\r\n{"); err != nil {
-			t.Fatal(err)
-		}
-		if answer, err := io.ReadAll(conn); err != nil || len(answer) != 0 {
-			t.Errorf("answer to a body that does not come is %q, %v", answer, err)
-		}
-	})
-
-	t.Run("DoesNotEndADelay", func(t *testing.T) {
-		t.Parallel()
-		sink := openSink(t)
-		sink.SetBodyTimeout(10 * time.Millisecond)
-		sink.Inject(testutil.Fault{Delay: 50 * time.Millisecond})
-		if resp, _, err := post(t.Context(), socketClient(t), sink.URL(), "/app", appBody); err != nil || resp.StatusCode != http.StatusCreated {
-			t.Errorf("answer is %v, %v", resp, err)
-		}
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -18,9 +17,6 @@ const (
 
 	defaultMaxEvents = 100_000
 	maxBodyBytes     = 1 << 20
-
-	// bodyTimeout is how long a client may take to send a body.
-	bodyTimeout = time.Minute
 )
 
 // SinkConfig configures a Sink. The zero value is the Events API as an app
@@ -77,8 +73,6 @@ type Sink struct {
 	store  store
 	faults faults
 
-	bodyTimeout time.Duration
-
 	signing func() (signer, error)
 	tokens  tokenCache
 
@@ -133,11 +127,10 @@ func newSink(cfg SinkConfig) (*Sink, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Sink{
-		cfg:         cfg,
-		bodyTimeout: bodyTimeout,
-		closing:     make(chan struct{}),
-		signing:     sync.OnceValues(newSigner),
-		tokens:      tokenCache{kept: map[string]*oauth2.Token{}},
+		cfg:     cfg,
+		closing: make(chan struct{}),
+		signing: sync.OnceValues(newSigner),
+		tokens:  tokenCache{kept: map[string]*oauth2.Token{}},
 	}
 	s.store.init(cfg.MaxEvents)
 	s.mux = s.routes()

@@ -1,6 +1,7 @@
 package testutil
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"sync"
@@ -179,7 +180,7 @@ func (s *store) journal(x *exchange, fate fate) {
 	if fate == answered && x.status < http.StatusBadRequest {
 		return
 	}
-	r := refusal{method: x.request.Method, endpoint: x.endpoint, reason: x.reason}
+	r := refusal{method: x.request.Method, endpoint: x.endpoint, reason: cmp.Or(x.reason, http.StatusText(x.status))}
 	switch fate {
 	case answered:
 		r.status = x.status

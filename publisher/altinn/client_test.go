@@ -115,6 +115,9 @@ func TestCredentials_PrintRedacted(t *testing.T) {
 		encoded, _ := json.Marshal(v) //nolint:errchkjson // what is not marshalled is not leaked
 		out.Write(encoded)
 	}
+	if got := slog.AnyValue(cfg.Credentials).Resolve(); !got.Equal(slog.StringValue("REDACTED")) {
+		t.Errorf("slog value = %v, want REDACTED", got)
+	}
 	if !strings.Contains(out.String(), "REDACTED") {
 		t.Errorf("printed without REDACTED:\n%s", &out)
 	}

@@ -29,6 +29,9 @@ func TestSources_PrintRedacted(t *testing.T) {
 			if got, err := json.Marshal(source); err != nil || string(got) != `"REDACTED"` {
 				t.Errorf("JSON = %s, %v, want REDACTED", got, err)
 			}
+			if got := slog.AnyValue(source).Resolve(); !got.Equal(slog.StringValue("REDACTED")) {
+				t.Errorf("slog value = %v, want REDACTED", got)
+			}
 			var out bytes.Buffer
 			slog.New(slog.NewTextHandler(&out, nil)).Info("text", slog.Any("source", source))
 			slog.New(slog.NewJSONHandler(&out, nil)).Info("json", slog.Any("source", source))
