@@ -115,15 +115,21 @@ type appRules struct {
 	lookup func(ctx context.Context, partyID, instanceGUID string) (models.Instance, error)
 }
 
-func (a appRules) rules() []rule {
+func (a appRules) rules() rules {
 	created, substatus := a.answered(a.app.Created), a.answered(a.app.SubstatusChanged)
-	return []rule{
-		{method: http.MethodPost, tail: "/instances", body: true, events: created},
-		{method: http.MethodPost, tail: "/instances/create", body: true, events: created},
-		{method: http.MethodGet, tail: "/legacy/instances/:/:/copy", redirect: true, events: a.copied},
-		{method: http.MethodPut, tail: "/instances/:/:/process/next", body: true, events: a.moved},
-		{method: http.MethodPut, tail: "/instances/:/:/process/completeProcess", body: true, events: a.moved},
-		{method: http.MethodPut, tail: "/instances/:/:/substatus", body: true, events: substatus},
+	return rules{
+		http.MethodGet: {
+			{tail: "/legacy/instances/:/:/copy", redirect: true, events: a.copied},
+		},
+		http.MethodPost: {
+			{tail: "/instances", body: true, events: created},
+			{tail: "/instances/create", body: true, events: created},
+		},
+		http.MethodPut: {
+			{tail: "/instances/:/:/process/next", body: true, events: a.moved},
+			{tail: "/instances/:/:/process/completeProcess", body: true, events: a.moved},
+			{tail: "/instances/:/:/substatus", body: true, events: substatus},
+		},
 	}
 }
 

@@ -133,15 +133,19 @@ type brokerRules struct {
 	recipient func(c echo.Context) (string, error)
 }
 
-func (b brokerRules) rules() []rule {
+func (b brokerRules) rules() rules {
 	const tus = "/filetransfer/upload/tus/:"
-	return []rule{
-		{method: http.MethodPost, tail: "/filetransfer", body: true, events: b.initialized},
-		{method: http.MethodPost, tail: "/filetransfer/upload", body: true, events: b.initializedAndUploaded},
-		{method: http.MethodPost, tail: "/filetransfer/:/upload", events: b.uploaded},
-		{method: http.MethodPost, tail: tus, events: b.uploadedPart},
-		{method: http.MethodPatch, tail: tus, events: b.uploadedPart},
-		{method: http.MethodPost, tail: "/filetransfer/:/confirmdownload", events: b.confirmed},
+	return rules{
+		http.MethodPost: {
+			{tail: "/filetransfer", body: true, events: b.initialized},
+			{tail: "/filetransfer/upload", body: true, events: b.initializedAndUploaded},
+			{tail: "/filetransfer/:/upload", events: b.uploaded},
+			{tail: tus, events: b.uploadedPart},
+			{tail: "/filetransfer/:/confirmdownload", events: b.confirmed},
+		},
+		http.MethodPatch: {
+			{tail: tus, events: b.uploadedPart},
+		},
 	}
 }
 

@@ -221,7 +221,6 @@ func TestBrokerLifecycle_Lookups(t *testing.T) {
 		t.Parallel()
 		var asked []string
 		ft := transfer(models.FileTransferPublished)
-		ft.SenderPartyID = "17"
 		b := brokerSetup(t, middleware.BrokerLifecycleConfig{
 			PartyID: func(ctx context.Context, number string) (string, error) {
 				asked = append(asked, number)
@@ -229,15 +228,25 @@ func TestBrokerLifecycle_Lookups(t *testing.T) {
 			},
 		}, ft)
 		b.do(http.MethodPost, confirm)
-		if !slices.Equal(asked, []string{recipient1}) {
-			t.Errorf("asked for the parties of %d organisations, want that of the recipient alone", len(asked))
+		b.do(http.MethodPost, root)
+		if !slices.Equal(asked, []string{sender, recipient1, sender}) {
+			t.Errorf("asked for the parties of %q", asked)
 		}
 		if ft.Recipients[0].PartyID != "" {
 			t.Error("what Lookup returned was changed")
 		}
+	})
+	t.Run("KnownPartiesAreNotLookedUp", func(t *testing.T) {
+		t.Parallel()
+		ft := transfer(models.FileTransferPublished)
+		ft.SenderPartyID, ft.Recipients[0].PartyID = "17", "18"
+		b := brokerSetup(t, middleware.BrokerLifecycleConfig{
+			PartyID: func(context.Context, string) (string, error) { return "", errLookup },
+		}, ft)
+		b.do(http.MethodPost, confirm)
 		equal(t, b.pub.said(), []string{
 			models.TypeBrokerDownloadConfirmed + " /party/17 /organisation/" + sender,
-			models.TypeBrokerDownloadConfirmed + " /party/2 /organisation/" + recipient1,
+			models.TypeBrokerDownloadConfirmed + " /party/18 /organisation/" + recipient1,
 		})
 	})
 	t.Run("URNSubjectsNeedNoParty", func(t *testing.T) {

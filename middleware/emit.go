@@ -34,11 +34,12 @@ var ErrNotMounted = errors.New("no lifecycle middleware is mounted around this h
 func Emit(c echo.Context, events ...event.Event) error {
 	w, open := findWriter(c.Response().Writer)
 	switch {
-	case w != nil:
-	case open != nil:
-		w = open.become(c)
-	default:
+	case w == nil && open == nil:
 		return ErrNotMounted
+	case len(events) == 0:
+		return nil
+	case w == nil:
+		w = open.become(c)
 	}
 	if err := w.life.validate(events...); err != nil {
 		return err
@@ -48,9 +49,6 @@ func Emit(c echo.Context, events ...event.Event) error {
 }
 
 func (w *writer) emit(events []event.Event) {
-	if len(events) == 0 {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ev := range events {

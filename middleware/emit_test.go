@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -43,6 +44,7 @@ func TestEmit_Outcome(t *testing.T) {
 		{"NoContent", func(c echo.Context) error { return c.NoContent(204) }, []string{approved}},
 		{"Redirect", func(c echo.Context) error { return c.Redirect(303, "/") }, []string{approved}},
 		{"Silent", func(echo.Context) error { return nil }, []string{approved}},
+		{"SwitchingProtocols", func(c echo.Context) error { return c.NoContent(101) }, nil},
 		{"BadRequest", serve(400, `{}`), nil},
 		{"ServerError", serve(500, `{}`), nil},
 		{"Error", func(echo.Context) error { return errors.New("no") }, nil},
@@ -148,30 +150,39 @@ func TestEmit(t *testing.T) {
 			if err := middleware.Emit(c); err != nil {
 				return err
 			}
-			return http.NewResponseController(c.Response()).Flush()
+			w := c.Response().Writer.(interface{ Unwrap() http.ResponseWriter })
+			if _, ok := w.Unwrap().(*httptest.ResponseRecorder); !ok {
+				t.Errorf("the answer is held by a %T", w.Unwrap())
+			}
+			return nil
 		})
 		if b.pub.calls != 0 {
 			t.Errorf("published %v", b.pub.said())
 		}
 	})
 
-	t.Run("AfterBytesAreOutCannotChangeTheAnswer", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t, middleware.AppLifecycleConfig{FailClosed: true})
-		b.pub.err = errDown
-		rec := emit(b, func(c echo.Context) error {
-			if err := c.String(200, "begun"); err != nil {
-				return err
+	for name, begin := range map[string]echo.HandlerFunc{
+		"Echo":   func(c echo.Context) error { return c.String(200, "begun") },
+		"Writer": func(c echo.Context) error { return second(io.WriteString(c.Response().Writer, "begun")) },
+	} {
+		t.Run("AfterBytesAreOutCannotChangeTheAnswer/"+name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, middleware.AppLifecycleConfig{FailClosed: true})
+			b.pub.err = errDown
+			rec := emit(b, func(c echo.Context) error {
+				if err := begin(c); err != nil {
+					return err
+				}
+				return middleware.Emit(c, app.Event(approved, instance()))
+			})
+			if rec.Code != 200 || rec.Body.String() != "begun" {
+				t.Errorf("answer is %d %q", rec.Code, rec.Body)
 			}
-			return middleware.Emit(c, app.Event(approved, instance()))
+			if len(b.observed) != 1 || !errors.Is(b.observed[0], errDown) {
+				t.Errorf("ErrorHandler was told %v", b.observed)
+			}
 		})
-		if rec.Code != 200 || rec.Body.String() != "begun" {
-			t.Errorf("answer is %d %q", rec.Code, rec.Body)
-		}
-		if len(b.observed) != 1 || !errors.Is(b.observed[0], errDown) {
-			t.Errorf("ErrorHandler was told %v", b.observed)
-		}
-	})
+	}
 
 	t.Run("ThroughAnInnerWriter", func(t *testing.T) {
 		t.Parallel()
@@ -186,6 +197,8 @@ func TestEmit(t *testing.T) {
 		equal(t, b.pub.types(), []string{approved})
 	})
 }
+
+func second[T any](_ T, err error) error { return err }
 
 // validating is a Publisher that checks events as it likes.
 type validating struct {

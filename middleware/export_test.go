@@ -12,5 +12,5 @@ var ErrCut = errCut
 
 // Matches reports whether a rule with the given tail is about a route template.
 func Matches(tail, template string) bool {
-	return (&rule{method: http.MethodGet, tail: tail}).matches(http.MethodGet, template)
+	return rules{http.MethodGet: {{tail: tail}}}.match(http.MethodGet, template) != nil
 }

@@ -42,9 +42,6 @@ type settings struct {
 }
 
 func (s settings) withDefaults() settings {
-	if s.skipper == nil {
-		s.skipper = func(echo.Context) bool { return false }
-	}
 	s.publishTimeout = orDefault(s.publishTimeout, 2*time.Second, math.MaxInt64)
 	s.maxResponseBytes = orDefault(s.maxResponseBytes, 1<<20, math.MaxInt)
 	if s.errorHandler == nil {
@@ -102,7 +99,7 @@ func configFault(field, what string) error { return errors.New(field + " " + wha
 type lifecycle struct {
 	settings
 
-	rules []rule
+	rules rules
 	// source is what the source of every event of the rules begins with.
 	source string
 	// validate is the check of events that handlers emit.
@@ -111,8 +108,8 @@ type lifecycle struct {
 	unchecked bool
 }
 
-func newLifecycle(s settings, source string, rules []rule) *lifecycle {
-	l := &lifecycle{settings: s.withDefaults(), rules: rules, source: source}
+func newLifecycle(s settings, source string, rs rules) *lifecycle {
+	l := &lifecycle{settings: s.withDefaults(), rules: rs, source: source}
 	if v, ok := s.publisher.(interface {
 		Validate(events ...event.Event) error
 	}); ok {
@@ -134,10 +131,10 @@ func validateDrafts(events ...event.Event) error {
 // middleware is the echo.MiddlewareFunc.
 func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if l.skipper(c) {
+		if l.skipper != nil && l.skipper(c) {
 			return next(c)
 		}
-		rule := l.match(c.Request().Method, c.Path())
+		rule := l.rules.match(c.Request().Method, c.Path())
 		res := c.Response()
 		w, open := findWriter(res.Writer)
 		switch {
@@ -162,15 +159,6 @@ func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func (l *lifecycle) match(method, template string) *rule {
-	for i := range l.rules {
-		if r := &l.rules[i]; r.matches(method, template) {
-			return r
-		}
-	}
-	return nil
-}
-
 // adopt makes the request one that rule of l is about, unless it is about
 // another already.
 func (w *writer) adopt(l *lifecycle, rule *rule) {
@@ -193,11 +181,10 @@ func (w *writer) adopt(l *lifecycle, rule *rule) {
 // publish decides which events the request has caused, as far as is known, and
 // publishes them. It calls what users wrote. The error is what ErrorHandler says.
 func (x *exchange) publish() error {
-	events := x.emitted
-	if x.rule == nil && len(events) == 0 {
+	if x == nil {
 		return nil
 	}
-	l, r := x.life, x.c.Request()
+	l, r, events := x.life, x.c.Request(), x.emitted
 	ctx := credentials.WithUserToken(context.WithoutCancel(r.Context()), credentials.UserTokenFromRequest(r))
 	ctx, cancel := context.WithTimeout(ctx, l.publishTimeout)
 	defer cancel()

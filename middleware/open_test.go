@@ -113,6 +113,35 @@ func TestOtherRoutes(t *testing.T) {
 		send(t, server(t, b), http.MethodGet, "/socket")
 	})
 
+	t.Run("EmitAfterHijackCannotChangeTheAnswer", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, middleware.AppLifecycleConfig{FailClosed: true})
+		b.pub.err = errDown
+		returned := make(chan error, 1)
+		b.Pre(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				returned <- next(c)
+				return nil
+			}
+		})
+		b.GET("/socket", func(c echo.Context) error {
+			conn, rw, err := c.Response().Hijack()
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_, err = rw.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+			return errors.Join(err, rw.Flush(), middleware.Emit(c, app.Event(approved, instance())))
+		})
+		send(t, server(t, b), http.MethodGet, "/socket")
+		if err := <-returned; err != nil {
+			t.Errorf("the middleware returned %v", err)
+		}
+		if len(b.observed) != 1 {
+			t.Errorf("ErrorHandler was told %v", b.observed)
+		}
+	})
+
 	t.Run("UnwrapReachesTheServersWriterUntilEmit", func(t *testing.T) {
 		t.Parallel()
 		var outer http.ResponseWriter
@@ -128,6 +157,7 @@ func TestOtherRoutes(t *testing.T) {
 				return next(c)
 			}
 		}, middleware.AppLifecycle(&recorder{}, app))
+		e.GET("/silent", func(echo.Context) error { return nil })
 		e.GET("/other", func(c echo.Context) error {
 			w := c.Response().Writer.(interface{ Unwrap() http.ResponseWriter })
 			if w.Unwrap() != outer {
@@ -142,6 +172,8 @@ func TestOtherRoutes(t *testing.T) {
 			}
 			return nil
 		})
-		(&bundle{Echo: e}).do(http.MethodGet, "/other")
+		b := &bundle{Echo: e}
+		b.do(http.MethodGet, "/silent")
+		b.do(http.MethodGet, "/other")
 	})
 }

@@ -68,9 +68,7 @@ func (s *scanner) malformed() error {
 // space skips white space and reports whether anything follows.
 func (s *scanner) space() bool {
 	for ; s.pos < len(s.data); s.pos++ {
-		switch s.data[s.pos] {
-		case ' ', '\t', '\r', '\n':
-		default:
+		if c := s.data[s.pos]; c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
 			return true
 		}
 	}

@@ -18,7 +18,11 @@ import (
 func TestEncodedAnswers(t *testing.T) {
 	t.Parallel()
 	encoders := map[string]func(io.Writer) io.WriteCloser{
-		"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"gzip": func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"stored gzip": func(w io.Writer) io.WriteCloser {
+			zw, _ := gzip.NewWriterLevel(w, gzip.NoCompression)
+			return zw
+		},
 		"deflate": func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
 		"raw deflate": func(w io.Writer) io.WriteCloser {
 			fw, _ := flate.NewWriter(w, flate.BestSpeed)
@@ -38,7 +42,7 @@ func TestEncodedAnswers(t *testing.T) {
 		{"RawDeflate", "raw deflate", instanceJSON, 0, nil, ""},
 		{"Identity", "identity", instanceJSON, 0, nil, ""},
 		{"Unknown", "br", instanceJSON, 0, nil, `"br"`},
-		{"BeyondTheBoundEncoded", "gzip", string(long(1 << 20)), 10_000, nil, ""},
+		{"BeyondTheBoundEncoded", "stored gzip", string(long(1000)), 200, nil, ""},
 		{"BeyondTheBoundDecoded", "gzip", instanceJSON + strings.Repeat(" ", 1<<20), 5_000, nil, ""},
 		{"TellsBeyondTheBound", "gzip", strings.Repeat(" ", 1<<20) + instanceJSON, 5_000, nil, "5000 bytes"},
 		{"NoGzip", "gzip", instanceJSON, 0, func([]byte) []byte { return []byte("plain") }, "content encoding"},
@@ -61,7 +65,7 @@ func TestEncodedAnswers(t *testing.T) {
 			}
 			b := setup(t, middleware.AppLifecycleConfig{MaxResponseBytes: tc.limit})
 			rec := b.create(func(c echo.Context) error {
-				c.Response().Header().Set(echo.HeaderContentEncoding, strings.TrimPrefix(tc.encoding, "raw "))
+				c.Response().Header().Set(echo.HeaderContentEncoding, tc.encoding[strings.LastIndexByte(tc.encoding, ' ')+1:])
 				return c.JSONBlob(201, body)
 			})
 			if rec.Code != 201 || !bytes.Equal(rec.Body.Bytes(), body) {

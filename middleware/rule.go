@@ -18,7 +18,6 @@ var ErrUndecided = errors.New("the answer does not tell the event")
 
 // rule says which events the success of one route means.
 type rule struct {
-	method string
 	// tail is what the route's template ends with. A segment ":" stands for a
 	// parameter of any name.
 	tail string
@@ -30,12 +29,25 @@ type rule struct {
 	events func(context.Context, *exchange) ([]event.Event, error)
 }
 
-// matches reports whether the rule is about a route, at any prefix.
-func (r *rule) matches(method, template string) bool {
-	if method != r.method {
-		return false
+// rules are the rules of each method.
+type rules map[string][]rule
+
+// match returns the rule about a route, or nil.
+func (rs rules) match(method, template string) *rule {
+	ofMethod := rs[method]
+	for i := range ofMethod {
+		if r := &ofMethod[i]; r.matches(template) {
+			return r
+		}
 	}
-	template = strings.TrimSuffix(template, "/")
+	return nil
+}
+
+// matches reports whether template ends like the rule's, whatever is before.
+func (r *rule) matches(template string) bool {
+	if n := len(template); n > 0 && template[n-1] == '/' {
+		template = template[:n-1]
+	}
 	for tail := r.tail; tail != ""; {
 		var want, got string
 		tail, want = cutLastSegment(tail)
@@ -65,8 +77,8 @@ func (r *rule) succeeded(status int) bool {
 	return 200 <= status && status < 300 || r.redirect && status == http.StatusFound
 }
 
-// exchange is a request as far as it has come: what there is to say of it, and
-// what rules see.
+// exchange is what there is to say of a request, as far as it has come, and what
+// rules see of it.
 type exchange struct {
 	life    *lifecycle
 	c       echo.Context

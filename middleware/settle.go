@@ -12,20 +12,17 @@ import (
 // settle ends the request after its handler has returned err: the events of a
 // success are published and the answer is released, or replaced.
 func (w *writer) settle(err error) error {
-	w.mu.Lock()
-	mode, status, replaced := w.mode, w.status, w.replaced
-	w.mu.Unlock()
 	switch {
-	case replaced != nil:
-		return replaced
-	case mode == holding && err == nil:
+	case w.replaced != nil:
+		return w.replaced
+	case w.mode == holding && err == nil:
 		return w.accept()
-	case mode == holding && status >= http.StatusBadRequest:
+	case w.mode == holding && w.status >= http.StatusBadRequest:
 		// The handler has answered its failure itself.
-		_, body := w.take()
+		_, body, _ := w.take()
 		_ = w.release(body)
-	case mode == passing && err == nil:
-		x, body := w.take()
+	case w.mode == passing && err == nil:
+		x, body, _ := w.take()
 		_ = x.publish() // too late to change the answer
 		recycle(body)
 	}
@@ -36,8 +33,8 @@ func (w *writer) settle(err error) error {
 // answer. If they are not accepted and that is not to pass, it replaces the
 // answer and returns why.
 func (w *writer) accept() error {
-	x, body := w.take()
-	if x == nil {
+	x, body, ok := w.take()
+	if !ok {
 		return errEnded
 	}
 	if err := x.publish(); err != nil {
@@ -47,38 +44,43 @@ func (w *writer) accept() error {
 	return w.release(body)
 }
 
-// take returns what there is to say by now, and the bytes that are kept, which
-// are the caller's to recycle. Nothing is kept from here on. It returns nil if
-// the request has ended.
-func (w *writer) take() (*exchange, *bytes.Buffer) {
+// take returns what there is to say by now, nil if nothing, and the bytes that
+// are kept, which are the caller's to recycle. Nothing is kept from here on. It
+// is not ok if the request has ended.
+func (w *writer) take() (x *exchange, body *bytes.Buffer, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.mode == ended {
-		return nil, nil
+		return nil, nil, false
 	}
 	if w.mode == holding {
 		w.mode = settling
 	}
-	x := &exchange{life: w.life, c: w.c, header: w.inner.Header(), whole: !w.cut}
-	if w.sent != nil {
-		x.header = w.sent
-	}
-	if w.body != nil {
-		x.body = w.body.Bytes()
-	}
+	body, w.body, w.capture = w.body, nil, false
+
 	status := w.status
 	if status == 0 {
 		status = http.StatusOK // what net/http answers for a handler that is silent
 	}
-	if status == hijacked || 200 <= status && status < 400 {
-		x.emitted, w.emitted = w.emitted, nil
+	speaks := w.rule != nil && !w.published && w.rule.succeeded(status)
+	emits := len(w.emitted) > 0 && (status == hijacked || 200 <= status && status < 400)
+	if !speaks && !emits {
+		return nil, body, true
 	}
-	if w.rule != nil && !w.published && w.rule.succeeded(status) {
+	x = &exchange{life: w.life, c: w.c, header: w.inner.Header(), whole: !w.cut}
+	if w.sent != nil {
+		x.header = w.sent
+	}
+	if body != nil {
+		x.body = body.Bytes()
+	}
+	if speaks {
 		x.rule, w.published = w.rule, true
 	}
-	body := w.body
-	w.body, w.capture = nil, false
-	return x, body
+	if emits {
+		x.emitted, w.emitted = w.emitted, nil
+	}
+	return x, body, true
 }
 
 // release sends what was kept. What follows passes.
@@ -160,6 +162,5 @@ func (w *writer) end() {
 		res.Committed, res.Status, res.Size = false, http.StatusOK, 0
 	}
 	res.Writer = w.inner
-	recycle(w.body)
 	w.mode, w.body, w.c, w.emitted = ended, nil, nil, nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"strconv"
 	"testing"
 
@@ -237,8 +239,8 @@ func TestFailedHandler(t *testing.T) {
 			http.Header{"Content-Type": {"application/json"}, "X-Outer": {"1"}},
 		},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+		failed := func(t *testing.T, target string, h echo.HandlerFunc) {
+			t.Helper()
 			pub := &recorder{}
 			e := echo.New()
 			e.Use(recoverer, func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -247,7 +249,8 @@ func TestFailedHandler(t *testing.T) {
 					return next(c)
 				}
 			}, middleware.AppLifecycle(pub, app))
-			rec := (&bundle{Echo: e}).create(tc.h)
+			e.POST(target, h)
+			rec := (&bundle{Echo: e}).do(http.MethodPost, target)
 			if rec.Code != tc.status || rec.Body.String() != tc.body {
 				t.Errorf("answer is %d %q, want %d %q", rec.Code, rec.Body, tc.status, tc.body)
 			}
@@ -255,6 +258,19 @@ func TestFailedHandler(t *testing.T) {
 				t.Errorf("headers (-want +got):\n%s", diff)
 			}
 			equal(t, pub.said(), nil)
+		}
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			failed(t, "/instances", tc.h)
+		})
+		t.Run(tc.name+"AfterEmit", func(t *testing.T) {
+			t.Parallel()
+			failed(t, "/approve", func(c echo.Context) error {
+				if err := middleware.Emit(c, app.Event(approved, instance())); err != nil {
+					return err
+				}
+				return tc.h(c)
+			})
 		})
 	}
 
@@ -332,6 +348,7 @@ func TestAnswersAreUnchanged(t *testing.T) {
 		},
 	}
 	type answer struct {
+		Hints            []textproto.MIMEHeader
 		Status           int
 		Header, Trailer  http.Header
 		TransferEncoding []string
@@ -342,9 +359,14 @@ func TestAnswersAreUnchanged(t *testing.T) {
 		e := echo.New()
 		e.Use(mw...)
 		e.Add(method, "/ttd/apps-test/instances", h)
-		res, body := send(t, server(t, e), method, "/ttd/apps-test/instances")
+		var hints []textproto.MIMEHeader
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+			hints = append(hints, h)
+			return nil
+		}})
+		res, body := sendContext(ctx, t, server(t, e), method, "/ttd/apps-test/instances")
 		res.Header.Del("Date")
-		return answer{res.StatusCode, res.Header, res.Trailer, res.TransferEncoding, body}
+		return answer{hints, res.StatusCode, res.Header, res.Trailer, res.TransferEncoding, body}
 	}
 	emitting := func(h echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

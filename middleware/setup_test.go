@@ -156,7 +156,12 @@ func server(t *testing.T, e http.Handler) *httptest.Server {
 // send sends a request over a socket and reads the whole answer.
 func send(t *testing.T, s *httptest.Server, method, path string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, http.NoBody)
+	return sendContext(t.Context(), t, s, method, path)
+}
+
+func sendContext(ctx context.Context, t *testing.T, s *httptest.Server, method, path string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

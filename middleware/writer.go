@@ -66,10 +66,13 @@ func (w *writer) hold() {
 // Header returns the answer's headers. What changes in them after the handler
 // has written is kept apart, for trailers.
 func (w *writer) Header() http.Header {
+	h := w.inner.Header()
+	if w.status == 0 {
+		return h
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	h := w.inner.Header()
-	if w.mode == holding && w.status != 0 && w.sent == nil {
+	if w.mode == holding && w.sent == nil {
 		w.sent = h.Clone()
 	}
 	return h

@@ -67,6 +67,28 @@ func TestHolding(t *testing.T) {
 		one(t, "rule", out, len(instanceJSON))
 		equal(t, b.pub.types(), []string{models.TypeInstanceCreated})
 	})
+	t.Run("NothingIsHeldAfterResponseByEmit", func(t *testing.T) {
+		t.Parallel()
+		_, out, _ := withheld(t, middleware.AppLifecycleConfig{AfterResponse: true}, func(c echo.Context) error {
+			if err := middleware.Emit(c, app.Created(instance())); err != nil {
+				return err
+			}
+			return serve(201, instanceJSON)(c)
+		})
+		one(t, "emit", out, len(instanceJSON))
+	})
+	t.Run("HeadersAreThoseThatWereWritten", func(t *testing.T) {
+		t.Parallel()
+		rec, _, b := withheld(t, middleware.AppLifecycleConfig{}, func(c echo.Context) error {
+			err := serve(201, instanceJSON)(c)
+			c.Response().Header().Set(echo.HeaderContentEncoding, "br")
+			return err
+		})
+		equal(t, b.pub.types(), []string{models.TypeInstanceCreated})
+		if got := rec.Result().Header.Get(echo.HeaderContentEncoding); got != "" {
+			t.Errorf("content encoding is %q", got)
+		}
+	})
 	t.Run("FlushAcceptsThenSends", func(t *testing.T) {
 		t.Parallel()
 		rec, out, b := withheld(t, middleware.AppLifecycleConfig{}, func(c echo.Context) error {

@@ -36,7 +36,7 @@ func TestIsPersonNumber(t *testing.T) {
 	}
 }
 
-// Every day and month of a leap year and of another, with check digits that are
+// Every day and month of leap years and of others, with check digits that are
 // computed here.
 func TestIsPersonNumber_Dates(t *testing.T) {
 	t.Parallel()
@@ -52,7 +52,7 @@ func TestIsPersonNumber_Dates(t *testing.T) {
 		d := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 		return d.Day() == day && d.Month() == time.Month(month)
 	}
-	for _, year := range []int{1951, 1952, 2000} {
+	for _, year := range []int{1951, 1952, 1954, 2000} {
 		for day := range 100 {
 			for month := range 100 {
 				date := fmt.Sprintf("%02d%02d%02d", day, month, year%100)

@@ -3,8 +3,8 @@
 // holds values only; nothing here reads or writes anything, and every value may
 // be used from any goroutine.
 //
-// Build an event about an app instance or a file transfer, hand it to
-// publisher.Publish:
+// Build an event about an app instance or a file transfer, and hand it to
+// Publish of package publisher:
 //
 //	app := models.App{Org: "ttd", Name: "apps-test"}
 //	created := app.Created(instance)
@@ -60,7 +60,7 @@
 //
 // A national identity number stands in an event's subject or alternative
 // subject and nowhere else. Subject and InstanceOwner print masked, faults quote
-// no values, MaskSubject and Redact make other text fit for logs. What this
+// no subject, MaskSubject and Redact make other text fit for logs. What this
 // cannot help: a Subject or Instance in an unexported field of another struct,
 // which fmt prints without asking it, and their JSON form, which is the wire's.
 package models

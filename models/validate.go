@@ -32,8 +32,10 @@ type Validator struct {
 
 // Validate reports every fault of ev in one *ValidationError, or nil.
 //
-// It neither changes ev nor quotes from it: faults name attributes and say what
-// they should look like.
+// It does not change ev. Faults name attributes and say what they should look
+// like, without their values; only what the SDK says of an attribute that could
+// not be set may quote it, redacted, and never if it is subject, data or an
+// extension.
 func (v Validator) Validate(ev event.Event) error { return v.validate(ev, false) }
 
 // ValidateDraft is Validate for an event as it may be handed to Publish, which

@@ -110,6 +110,9 @@ func TestValidator_AnyEvent(t *testing.T) {
 		{"UserInSource", source("https://a:b@h/api"), "source"},
 		{"ControlInQuery", func(ev *event.Event) { v1(ev).Source.RawQuery = "a\nb" }, "source"},
 		{"Time", func(ev *event.Event) { ev.SetTime(time.Now()) }, ""},
+		{"LastTime", func(ev *event.Event) { ev.SetTime(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)) }, ""},
+		{"FirstTime", func(ev *event.Event) { ev.SetTime(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)) }, ""},
+		{"TimeBeforeRFC3339", func(ev *event.Event) { ev.SetTime(time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)) }, "time"},
 		{"TimeBeyondRFC3339", func(ev *event.Event) { ev.SetTime(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)) }, "time"},
 		{"DataSchema", func(ev *event.Event) { ev.SetDataSchema("https://h/schema.json") }, ""},
 		{"RelativeDataSchema", func(ev *event.Event) { ev.SetDataSchema("schema.json") }, "dataschema"},
@@ -282,6 +285,16 @@ func TestValidator_CheckDigits(t *testing.T) {
 			tt.do(&ev)
 			checkAttributes(t, v.Validate(ev), strings.Fields(tt.want))
 		})
+	}
+}
+
+func TestValidator_SaysWhatTheSubjectOfAnAppEventIs(t *testing.T) {
+	t.Parallel()
+	ev := appEvent()
+	ev.SetSubject("/person/" + testInstance.InstanceOwner.PersonNumber)
+	const want = "invalid event: subject: want /party/{1 to 10 digits}"
+	if err := (models.Validator{}).Validate(ev); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -2,6 +2,7 @@ package testutil_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -71,16 +72,19 @@ func TestSink_Eventually(t *testing.T) {
 			time.AfterFunc(time.Minute, func() { postEvent(t, sink, "a") })
 			time.AfterFunc(time.Hour, func() { postEvent(t, sink, "b") })
 			looks, began := 0, time.Now()
-			ev := sink.Eventually(t.Context(), t, testutil.Want{ID: "b", Match: func(event.Event) error {
+			ev := sink.Eventually(t.Context(), t, testutil.Want{Match: func(ev event.Event) error {
 				looks++
+				if ev.ID() != "b" {
+					return errors.New("another id")
+				}
 				return nil
 			}})
 			if ev.ID() != "b" || time.Since(began) != time.Hour {
 				t.Errorf("returned %s after %v, want b after 1h", ev.ID(), time.Since(began))
 			}
-			// Once to find it, once to see that it is the only one.
-			if looks != 2 {
-				t.Errorf("looked %d times, want 2: it is to wake for events, not to poll", looks)
+			// Once at each as it comes, once at each to see that only one matches.
+			if looks != 4 {
+				t.Errorf("looked %d times, want 4: it is to wake for events, not to poll", looks)
 			}
 		})
 	})
@@ -114,6 +118,28 @@ func TestSink_Eventually(t *testing.T) {
 			t.Errorf("failure is %q", tb.failure)
 		}
 	})
+}
+
+// TestSink_AssertionsAreAboutStoredEvents posts an event again with another subject,
+// which the service does not store.
+func TestSink_AssertionsAreAboutStoredEvents(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	postEvent(t, sink, "a")
+	postEvent(t, sink, "a", "/party/50015641", "/party/1")
+	if r := sink.Received(); len(r) != 2 || r[1].Event.Subject() != "/party/1" {
+		t.Fatalf("received %v", r)
+	}
+	want := testutil.Want{Subject: "/party/1"}
+	sink.RequireNone(t, want, 0)
+	if tb := record(t, func(tb *recordingTB) { sink.Require(tb, want) }); !tb.ended {
+		t.Error("Require has found it")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if tb := record(t, func(tb *recordingTB) { sink.Eventually(ctx, tb, want) }); !tb.ended {
+		t.Error("Eventually has found it")
+	}
 }
 
 func TestSink_RequireNone(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
@@ -181,6 +182,9 @@ func expand(t *testing.T, sink *testutil.Sink, text string) string {
 			}
 			return strings.Repeat(" ", n)
 		}
+		if arg == "unlimited" {
+			return unlimitedToken(t)
+		}
 		token, err := sink.Token(tokenSpec(testutil.TokenKind(kind), arg))
 		if err != nil {
 			t.Fatal(err)
@@ -197,8 +201,6 @@ func tokenSpec(kind testutil.TokenKind, arg string) testutil.TokenSpec {
 		spec.ExpiresIn = -time.Minute
 	case "late":
 		spec.ExpiresIn = -5 * time.Second
-	case "unlimited":
-		spec.Claims = map[string]any{"exp": nil}
 	case "anonymous":
 		spec.Claims = map[string]any{}
 	default:
@@ -213,6 +215,16 @@ func tokenSpec(kind testutil.TokenKind, arg string) testutil.TokenSpec {
 		}
 	}
 	return spec
+}
+
+// unlimitedToken is a token that never expires, which the sink does not mint.
+func unlimitedToken(t *testing.T) string {
+	t.Helper()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"urn:altinn:userid": "1"}).SignedString([]byte("key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 // socketClient returns a client of its own connections, closed with the test.

@@ -66,7 +66,7 @@ func TestSink_PublisherWithConfig(t *testing.T) {
 			pub := sink.PublisherWithConfig(t, publisher.Config{Queue: queue})
 			time.AfterFunc(time.Hour, sink.Inject(testutil.Fault{Status: 503}))
 
-			events := instancesCreated(200)
+			events := instancesCreated(20)
 			if err := pub.Publish(t.Context(), events...); err != nil {
 				t.Fatal(err)
 			}

@@ -111,7 +111,8 @@ and 2 more`
 func TestReport_Unwanted(t *testing.T) {
 	t.Parallel()
 	sink := openSink(t)
-	postEvent(t, sink, "da4ceacc-ad44-4e54-99b6-123456789012", `"subject"`, `"resourceinstance":"123456789/da4ceacc-ad44-4e54-99b6-123456789012/123456789","subject"`)
+	postEvent(t, sink, "da4ceacc-ad44-4e54-99b6-123456789012", "/party/50015641", "/user/ola",
+		`"subject"`, `"resourceinstance":"123456789/da4ceacc-ad44-4e54-99b6-123456789012/123456789","subject"`)
 	tb := record(t, func(tb *recordingTB) {
 		sink.RequireNone(tb, testutil.Want{Type: "no.altinn.broker.published"}, time.Hour)
 	})
@@ -122,7 +123,7 @@ func TestReport_Unwanted(t *testing.T) {
     id: "da4ceacc-ad44-4e54-99b6-123456789012"
     type: "no.altinn.broker.published"
     source: "https://platform.tt02.altinn.no/broker/api/v1/filetransfer"
-    subject: "/party/50015641"
+    subject: "/user/***"
     resource: "urn:altinn:resource:altinn-broker-test-resource-1"
     resourceinstance: "*********/da4ceacc-ad44-4e54-99b6-123456789012/*********"`
 	if diff := cmp.Diff(want, tb.failure); diff != "" {

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +31,7 @@ import (
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
 	"github.com/altinn-go/events/publisher/outbox"
+	"github.com/altinn-go/events/publisher/outbox/sqlite"
 	"github.com/altinn-go/events/testutil"
 )
 
@@ -72,18 +74,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer client.CloseIdleConnections()
 
-	arrivals := &arrivals{sink: sink, out: stdout, first: make(chan struct{})}
-	pub, err := publisher.New(client, publisher.Config{
-		Queue:    outbox.NewMemory(outbox.Config{}),
-		Observer: arrivals,
-	})
+	queue, closeQueue, err := openQueue()
 	if err != nil {
 		return err
+	}
+	arrivals := &arrivals{sink: sink, out: stdout, first: make(chan struct{})}
+	pub, err := publisher.New(client, publisher.Config{Queue: queue, Observer: arrivals})
+	if err != nil {
+		return errors.Join(err, closeQueue(ctx))
 	}
 	defer func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		err = errors.Join(err, pub.Close(drain))
+		err = errors.Join(err, pub.Close(drain), closeQueue(drain))
 	}()
 
 	address, shutdown, err := serve(newApp(pub))
@@ -112,6 +115,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	fmt.Fprintf(stderr, "\nTry next (Ctrl-C ends):\n\n  curl -H 'Content-Type: application/json' -d '%s' %s\n\n", template, instances)
 	<-ctx.Done()
 	return nil
+}
+
+// openQueue opens a queue in a temporary folder, which closing it removes. An app
+// would use the file that its own tables are in.
+func openQueue() (*sqlite.Queue, func(context.Context) error, error) {
+	folder, err := os.MkdirTemp("", "quickstart-")
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := sqlite.OpenDB(filepath.Join(folder, "quickstart.db"))
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	queue, err := sqlite.New(db, sqlite.Config{})
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close(), os.RemoveAll(folder))
+	}
+	return queue, func(ctx context.Context) error {
+		return errors.Join(queue.Close(ctx), db.Close(), os.RemoveAll(folder))
+	}, nil
 }
 
 // template is what an instance is made from. The number is that of Altinn's own
