@@ -62,8 +62,8 @@ func (fromSDK) Encoder() Encoder { return Encoder{CloudEventsOnly: true} }
 
 // Send implements Sender.
 func (s fromSDK) Send(ctx context.Context, item outbox.Item) error {
-	var ev event.Event
-	if err := json.Unmarshal(item.Body, &ev); err != nil {
+	ev, err := decode(item.Body)
+	if err != nil {
 		return fmt.Errorf("%w: read the stored event: %w", ErrRejected, err)
 	}
 	result := s.sender.Send(ctx, binding.ToMessage(&ev))
@@ -71,4 +71,29 @@ func (s fromSDK) Send(ctx context.Context, item outbox.Item) error {
 		return nil
 	}
 	return result
+}
+
+// decode reads an event that appendCloudEvent has written. The SDK reads the
+// attributes; it would refuse JSON data of a "+json" type.
+func decode(body []byte) (event.Event, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return event.Event{}, err
+	}
+	var contentType string
+	_ = json.Unmarshal(members["datacontenttype"], &contentType)
+	data, ok := members["data"]
+	if ok = ok && isJSON(contentType); ok {
+		delete(members, "data")
+		var err error
+		if body, err = json.Marshal(members); err != nil {
+			return event.Event{}, err
+		}
+	}
+	var ev event.Event
+	err := json.Unmarshal(body, &ev)
+	if ok {
+		ev.DataEncoded = data
+	}
+	return ev, err
 }

@@ -118,6 +118,26 @@ func TestFromSender(t *testing.T) {
 			t.Errorf("arrived (-want +got):\n%s", diff)
 		}
 	})
+	t.Run("KeepsJSONDataOfAnyType", func(t *testing.T) {
+		t.Parallel()
+		for _, contentType := range []string{"application/json", "application/vnd.example+json", "text/plain"} {
+			ev := generic()
+			ev.SetDataContentType(contentType)
+			ev.DataEncoded = []byte(`{"a":[1,2.50]}`)
+			var got []byte
+			send := messageFunc(func(m binding.Message) error {
+				arrived, err := binding.ToEvent(t.Context(), m)
+				got = arrived.Data()
+				return err
+			})
+			if err := open(t, publisher.FromSender(send), publisher.Config{}).Publish(t.Context(), ev); err != nil {
+				t.Fatalf("%s: %v", contentType, err)
+			}
+			if string(got) != `{"a":[1,2.50]}` {
+				t.Errorf("%s: data = %s", contentType, got)
+			}
+		}
+	})
 	t.Run("RetriesWhatIsNoACK", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -139,6 +159,13 @@ func TestFromSender(t *testing.T) {
 			t.Errorf("Publish = %v after %d tries, want ErrRejected after one", err, tries)
 		}
 	})
+}
+
+// messageFunc is a sender of the SDK that looks at the message.
+type messageFunc func(binding.Message) error
+
+func (f messageFunc) Send(_ context.Context, m binding.Message, _ ...binding.Transformer) error {
+	return f(m)
 }
 
 // sdkFunc is a sender of the SDK.

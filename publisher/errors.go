@@ -2,7 +2,6 @@ package publisher
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +29,8 @@ var (
 	// retried with backoff. An error that wraps none of these counts as this one.
 	ErrUnavailable = errors.New("endpoint unavailable")
 
-	// ErrClosed means that the publisher or its queue has been closed.
+	// ErrClosed means that the publisher or its queue has been closed. A queue
+	// says it with the same value.
 	ErrClosed = outbox.ErrClosed
 
 	// ErrQueueFull means that the queue refused the events because it is full;
@@ -47,15 +47,24 @@ var (
 // event that it could not deliver, so errors.As finds the first and
 // interface{ Unwrap() []error } finds all.
 type EventError struct {
-	// ID, Source and Type are the event's attributes, as filled.
+	// ID, Source and Type are the event's attributes; ID is empty if the event
+	// had none and was refused before one was made.
 	ID, Source, Type string
 	// Err is what went wrong; it wraps one of the errors above.
 	Err error
 }
 
-// Error names the event by type and id, never by subject.
+// Error names the event by type and id, never by subject. Identity numbers in the
+// text of Err are masked.
 func (e *EventError) Error() string {
-	return fmt.Sprintf("publish %s %s: %v", models.Redact(e.Type), redactID(e.ID), e.Err)
+	text := "publish"
+	if e.Type != "" {
+		text += " " + models.Redact(e.Type)
+	}
+	if e.ID != "" {
+		text += " " + redactID(e.ID)
+	}
+	return text + ": " + reason(e.Err)
 }
 
 // Unwrap returns Err.
@@ -68,7 +77,8 @@ func eventError(item outbox.Item, err error) error {
 // redactID returns an event's id for people to read. A UUID is shown as it is;
 // what somebody else made up may hold an identity number.
 func redactID(id string) string {
-	if uuid.Validate(id) == nil {
+	const canonical = 36 // other forms of a UUID have no hyphens to tell them from numbers
+	if len(id) == canonical && uuid.Validate(id) == nil {
 		return id
 	}
 	return models.Redact(id)

@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
 
 	"github.com/altinn-go/events/models"
@@ -120,13 +119,19 @@ func (a *attributes) appendData(b []byte) []byte {
 	}
 }
 
-// isJSON reports whether data of the content type stands in an event as it is.
-// No content type means JSON.
+// isJSON reports whether data of the content type stands in an event as it is; no
+// content type means JSON. models validates data of the same types.
+//
+// Source: CloudEvents 1.0, JSON format, 3.1.1. The SDK writes "+json" as a string.
 func isJSON(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
-	mediaType = strings.TrimSpace(mediaType)
-	return mediaType == "" || strings.EqualFold(mediaType, event.ApplicationJSON) ||
-		strings.EqualFold(mediaType, event.TextJSON)
+	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+	switch mediaType {
+	case "", "application/json", "text/json":
+		return true
+	default:
+		return strings.HasSuffix(mediaType, "+json")
+	}
 }
 
 func appendOptional(b []byte, name, value string) []byte {

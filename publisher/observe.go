@@ -11,13 +11,13 @@ import (
 
 // Observer watches events on their way, for metrics, traces and alerts.
 //
-// The calls for one event come in this order:
+// Publish calls Publishing first and Published last. The attempts come in between,
+// or, with a queue, on the relay: in another goroutine, perhaps before Published,
+// perhaps in another process. They are in order among themselves:
 //
-//	Publishing → Published → (Delivering → Retried)* → Delivering → Delivered | Discarded
+//	(Delivering → Retried)* → Delivering → Delivered | Discarded
 //
-// Publishing and Published run inside Publish, the others on the relay, in
-// another goroutine and perhaps another process. Methods are called from many
-// goroutines at once and must not block. Events carry personal data: what an
+// Methods are called from many goroutines at once and must not block. Events carry personal data: what an
 // Observer exports comes from the Item's fields other than Body.
 //
 // Embed NopObserver to stay compatible when methods are added.

@@ -142,10 +142,12 @@ func (p *Publisher) Validate(events ...event.Event) error {
 // one it returns nil when the endpoint has taken all of them; when one fails, the
 // others of its key are not sent (ErrNotSent), and those of other keys are.
 //
-// Errors: ErrClosed and ErrQueueFull; otherwise an *EventError for each event
-// that failed, joined, which wraps a *models.ValidationError, ErrRejected,
-// ErrUnauthorized, ErrUnavailable, ErrNotSent or the context's error. ctx bounds
-// the call, and without a queue every attempt.
+// Errors: an *EventError for each event that breaks a rule or could not be sent,
+// joined, which wraps a *models.ValidationError, ErrRejected, ErrUnauthorized,
+// ErrUnavailable, ErrNotSent or the context's error. Of the queue, for all events
+// together: ErrQueueFull, ErrClosed, the context's error if it ended while there
+// was no room, or whatever keeps the queue from storing. ctx bounds the call, and
+// without a queue every attempt.
 func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 	if len(events) == 0 {
 		return nil

@@ -266,6 +266,25 @@ func TestPublisher_Publish(t *testing.T) {
 			t.Errorf("Publish = %v, want ErrUnavailable that does not quote the panic", err)
 		}
 	})
+	t.Run("ErrorsHoldNoIdentityNumber", func(t *testing.T) {
+		t.Parallel()
+		const number = "01017512345"
+		echoing := sendFunc(func(_ context.Context, item outbox.Item) error { return errors.New("refused " + string(item.Body)) })
+		ev := testApp.Event("app.about."+number, instance(1))
+		ev.SetID(number)
+		var log bytes.Buffer
+		p := open(t, echoing, publisher.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		err := p.Publish(t.Context(), ev)
+		invalid := ev.Clone()
+		invalid.SetSubject("/party/" + number)
+		for what, text := range map[string]string{
+			"error": fmt.Sprint(err), "fault": fmt.Sprint(p.Publish(t.Context(), invalid)), "log": log.String(),
+		} {
+			if text == "" || strings.Contains(text, number) {
+				t.Errorf("%s holds the number: %s", what, text)
+			}
+		}
+	})
 	t.Run("QueueFull", func(t *testing.T) {
 		t.Parallel()
 		q := outbox.NewMemory(outbox.Config{Capacity: 1, WhenFull: outbox.Refuse})
@@ -351,7 +370,7 @@ func TestPublisher_Observer(t *testing.T) {
 		bad.SetType("x")
 		_ = open(t, &endpoint{}, publisher.Config{Observer: j}).Publish(t.Context(), ev, bad)
 		got := j.got()
-		if len(got) != 4 || !strings.HasPrefix(got[2], "published app.instance.created span publish x") {
+		if len(got) != 4 || !strings.HasPrefix(got[2], "published app.instance.created span publish x: invalid") {
 			t.Errorf("calls = %q: want publishing and published with the error for both", got)
 		}
 	})
@@ -454,6 +473,25 @@ func TestPublisher_Close(t *testing.T) {
 			}
 			if err := <-done; !errors.Is(err, publisher.ErrClosed) || !errors.Is(err, publisher.ErrUnavailable) {
 				t.Errorf("Publish = %v, want ErrClosed and what kept it", err)
+			}
+		})
+	})
+	t.Run("EndsWhenTheQueueIsClosedMeanwhile", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			q := outbox.NewMemory(outbox.Config{})
+			e := &endpoint{answer: func(outbox.Item) error { return publisher.ErrUnauthorized }}
+			p := open(t, e, publisher.Config{Queue: q})
+			if err := p.Publish(t.Context(), ev); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- p.Close(t.Context()) }()
+			synctest.Wait()
+			_ = q.Close(t.Context())
+			start := time.Now()
+			if err := <-done; !errors.Is(err, publisher.ErrClosed) || time.Since(start) > time.Second {
+				t.Errorf("Close = %v after %v, want ErrClosed at once", err, time.Since(start))
 			}
 		})
 	})

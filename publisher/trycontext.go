@@ -19,6 +19,7 @@ type tryContext struct {
 	mu    sync.Mutex
 	built context.Context // nil until somebody asks
 	end   context.CancelFunc
+	over  bool // the attempt has ended
 }
 
 func newTryContext(parent, breakOff context.Context, timeout time.Duration) *tryContext {
@@ -60,14 +61,18 @@ func (c *tryContext) build() context.Context {
 			stop()
 			cancel()
 		}
+		if c.over {
+			c.end()
+		}
 	}
 	return c.built
 }
 
-// cancel frees what the context holds, and ends it if anybody waits for it.
+// cancel ends the context and frees what it holds.
 func (c *tryContext) cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.over = true
 	if c.end != nil {
 		c.end()
 	}

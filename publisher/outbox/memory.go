@@ -401,7 +401,7 @@ func (q *Memory) Stats(context.Context) (Stats, error) {
 // Discarded lists the items that were given up and are still kept, in order of
 // Seq.
 func (q *Memory) Discarded(_ context.Context, page Page) ([]DiscardedItem, error) {
-	if page.Limit == 0 {
+	if page.Limit <= 0 {
 		page.Limit = 100
 	}
 	q.mu.Lock()

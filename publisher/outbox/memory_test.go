@@ -139,6 +139,33 @@ func TestMemory_RetryHoldsBackItsKeyOnly(t *testing.T) {
 	})
 }
 
+func TestMemory_EarlierRetryComesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := outbox.NewMemory(outbox.Config{Workers: 1})
+		start := time.Now()
+		var soon time.Duration
+		run(t, q, func(_ context.Context, it outbox.Item) outbox.Outcome {
+			switch {
+			case it.Attempt > 1 && it.ID == "soon":
+				soon = time.Since(start)
+				return outbox.Outcome{}
+			case it.Attempt > 1:
+				return outbox.Outcome{}
+			case it.ID == "soon":
+				return outbox.Outcome{State: outbox.Retry, RetryAt: time.Now().Add(time.Second)}
+			default:
+				return outbox.Outcome{State: outbox.Retry, RetryAt: time.Now().Add(time.Hour)}
+			}
+		})
+		enqueue(t, q, item("late", "a"), item("soon", "b"))
+		drain(t, q)
+		if soon != time.Second {
+			t.Errorf("the earlier retry came after %v, want 1s", soon)
+		}
+	})
+}
+
 func TestMemory_UncountedRetryKeepsTheAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -277,7 +304,7 @@ func TestMemory_Full(t *testing.T) {
 	t.Run("WaitsForRoomInTurn", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			q := outbox.NewMemory(outbox.Config{Capacity: 2})
+			q := outbox.NewMemory(outbox.Config{Capacity: 3})
 			enqueue(t, q, item("1", "a"), item("2", "b"))
 			big := make(chan error, 1)
 			small := make(chan error, 1)
@@ -286,7 +313,7 @@ func TestMemory_Full(t *testing.T) {
 			go func() { small <- q.Enqueue(t.Context(), item("5", "e")) }()
 			synctest.Wait()
 			if s, _ := q.Stats(t.Context()); s.Pending != 2 {
-				t.Fatalf("pending = %d, want the capacity of 2", s.Pending)
+				t.Fatalf("pending = %d, want 2: one item would fit, but comes after the two that wait", s.Pending)
 			}
 			r := &recorder{}
 			run(t, q, r.deliver)

@@ -89,22 +89,23 @@ func (s *Server) start(ctx context.Context) error {
 	defer log.Close()
 	s.process.Stdout, s.process.Stderr = log, log
 
-	s.exited, s.stop = make(chan struct{}), make(chan struct{})
+	process, exited, stop := s.process, make(chan struct{}), make(chan struct{})
+	s.exited, s.stop = exited, stop
 	started := make(chan error)
 	go func() {
 		// The death signal is sent when the thread ends that started the process.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		started <- s.process.Start()
-		<-s.stop
+		started <- process.Start()
+		<-stop
 	}()
 	if err := <-started; err != nil {
 		close(s.stop)
 		return err
 	}
 	go func() {
-		_ = s.process.Wait()
-		close(s.exited)
+		_ = process.Wait()
+		close(exited)
 	}()
 	if err := s.awaitReady(ctx); err != nil {
 		s.Stop()
