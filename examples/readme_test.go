@@ -2,13 +2,17 @@ package examples_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,7 +20,8 @@ import (
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
-	"github.com/altinn-go/events/publisher/outbox"
+	"github.com/altinn-go/events/publisher/credentials"
+	"github.com/altinn-go/events/publisher/outbox/sqlite"
 	"github.com/altinn-go/events/testutil"
 )
 
@@ -37,18 +42,32 @@ func TestReadme(t *testing.T) {
 		t.Fatal("no Go code in the README")
 	}
 	for _, block := range blocks {
-		if !strings.Contains(unindent(source), unindent(block[1])) {
+		if !strings.Contains(plain(source), plain(block[1])) {
 			t.Errorf("the README has code that does not stand in readme_test.go:\n%s", block[1])
 		}
 	}
 }
 
-func unindent(text []byte) string {
-	return regexp.MustCompile(`(?m)^\t+`).ReplaceAllString(string(text), "")
+// plain is code without indentation and directives.
+func plain(code []byte) string {
+	return regexp.MustCompile(`(?m)^\t+| //nolint:.*$`).ReplaceAllString(string(code), "")
 }
 
-func mount(ctx context.Context, e *echo.Echo, creds altinn.Credentials, queue outbox.Queue, logger *slog.Logger) error {
-	client, err := altinn.NewClient("https://platform.tt02.altinn.no", altinn.Config{Credentials: creds})
+func mount(ctx context.Context, e *echo.Echo, logger *slog.Logger) error {
+	client, err := altinn.NewClient("https://platform.tt02.altinn.no", altinn.Config{
+		Credentials: altinn.Credentials{
+			PlatformAccessToken: credentials.Static(os.Getenv("PLATFORM_ACCESS_TOKEN")),
+			Bearer:              credentials.User(credentials.Static(os.Getenv("SERVICE_TOKEN"))),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.OpenDB("app.db") // the app's own tables live here too
+	if err != nil {
+		return err
+	}
+	queue, err := sqlite.New(db, sqlite.Config{})
 	if err != nil {
 		return err
 	}
@@ -56,16 +75,62 @@ func mount(ctx context.Context, e *echo.Echo, creds altinn.Credentials, queue ou
 	if err != nil {
 		return err
 	}
-	defer pub.Close(ctx) // drains within ctx, keeps the rest
 
 	app := models.App{Org: "ttd", Name: "apps-test", BaseURL: "https://ttd.apps.tt02.altinn.no/ttd/apps-test"}
 	e.Use(middleware.AppLifecycle(pub, app))
-	return nil
+
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(pub.Close(drain), queue.Close(drain), db.Close())
 }
 
 func TestMount(t *testing.T) {
+	t.Chdir(t.TempDir()) // for app.db
+	if err := mount(t.Context(), echo.New(), slog.New(slog.DiscardHandler)); err != nil {
+		t.Error(err)
+	}
+}
+
+// change is a change of core logic and its event, in one transaction.
+func change(ctx context.Context, db *sql.DB, queue *sqlite.Queue, instance models.Instance) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // as the README has it: after Commit there is nothing to roll back
+	if _, err := tx.ExecContext(ctx, "UPDATE instances SET approved = 1 WHERE id = ?", instance.ID); err != nil {
+		return err
+	}
+	if err := queue.PublishTx(ctx, tx, app.Event("app.instance.approved", instance)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func TestChange(t *testing.T) {
 	t.Parallel()
-	if err := mount(t.Context(), echo.New(), altinn.Credentials{}, outbox.NewMemory(outbox.Config{}), slog.New(slog.DiscardHandler)); err != nil {
+	db, err := sqlite.OpenDB(filepath.Join(t.TempDir(), "app.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE instances (id TEXT PRIMARY KEY, approved INTEGER)"); err != nil {
+		t.Fatal(err)
+	}
+	queue, err := sqlite.New(db, sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := testutil.NewSink(t)
+	pub := sink.PublisherWithConfig(t, publisher.Config{Queue: queue})
+	instance, _ := load(nil)
+	if err := change(t.Context(), db, queue, instance); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	sink.Eventually(ctx, t, testutil.Want{Type: "app.instance.approved"})
+	if err := errors.Join(pub.Close(ctx), queue.Close(ctx)); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -67,8 +66,8 @@ type AppLifecycleConfig struct {
 	ErrorHandler func(err error, c echo.Context) error
 
 	// Logger gets a line for every event that could not be decided or
-	// accepted. Keys: method, route (the template), event_type, error. Nil is
-	// silent.
+	// accepted. Keys: method, route (the template), event_type, error.
+	// Defaults to the Publisher's own, if it tells one, else to silence.
 	Logger *slog.Logger
 }
 
@@ -118,14 +117,14 @@ type appRules struct {
 func (a appRules) rules() rules {
 	created, substatus := a.answered(a.app.Created), a.answered(a.app.SubstatusChanged)
 	return rules{
-		http.MethodGet: {
+		get: []rule{
 			{tail: "/legacy/instances/:/:/copy", redirect: true, events: a.copied},
 		},
-		http.MethodPost: {
+		post: []rule{
 			{tail: "/instances", body: true, events: created},
 			{tail: "/instances/create", body: true, events: created},
 		},
-		http.MethodPut: {
+		put: []rule{
 			{tail: "/instances/:/:/process/next", body: true, events: a.moved},
 			{tail: "/instances/:/:/process/completeProcess", body: true, events: a.moved},
 			{tail: "/instances/:/:/substatus", body: true, events: substatus},

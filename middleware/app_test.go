@@ -211,6 +211,19 @@ func TestAppLifecycle_Undecided(t *testing.T) {
 	}
 }
 
+func TestAppLifecycle_UnsetParameters(t *testing.T) {
+	t.Parallel()
+	b := setup(t, middleware.AppLifecycleConfig{})
+	b.PUT("/instances/:p/:g/process/next", func(c echo.Context) error {
+		c.SetParamNames()
+		return serve(200, `{"endEvent":"End"}`)(c)
+	})
+	if rec := b.do(http.MethodPut, "/instances/"+party+"/"+guid+"/process/next"); rec.Code != 200 {
+		t.Errorf("status is %d", rec.Code)
+	}
+	faulty(t, b.observed, "source")
+}
+
 // faulty checks that ErrorHandler was told of one fault, named so, and of the
 // route, and of no number of a person. An empty fault is none.
 func faulty(t *testing.T, observed []error, fault string) {

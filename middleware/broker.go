@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -67,7 +66,7 @@ type BrokerLifecycleConfig struct {
 	ErrorHandler func(err error, c echo.Context) error
 
 	// Logger gets a line for every event that could not be decided or accepted,
-	// as in AppLifecycleConfig. Nil is silent.
+	// as in AppLifecycleConfig.
 	Logger *slog.Logger
 }
 
@@ -136,14 +135,14 @@ type brokerRules struct {
 func (b brokerRules) rules() rules {
 	const tus = "/filetransfer/upload/tus/:"
 	return rules{
-		http.MethodPost: {
+		post: []rule{
 			{tail: "/filetransfer", body: true, events: b.initialized},
 			{tail: "/filetransfer/upload", body: true, events: b.initializedAndUploaded},
 			{tail: "/filetransfer/:/upload", events: b.uploaded},
 			{tail: tus, events: b.uploadedPart},
 			{tail: "/filetransfer/:/confirmdownload", events: b.confirmed},
 		},
-		http.MethodPatch: {
+		patch: []rule{
 			{tail: tus, events: b.uploadedPart},
 		},
 	}

@@ -101,6 +101,8 @@
 // otherwise. A middleware inside that replaces the response's writer needs Unwrap, or
 // Emit and Published do not find the lifecycle.
 //
+// The events of a lifecycle are those of its App or Broker, whatever the parameters of
+// a route say: where one Echo serves several apps, mount one on the group of each.
 // Mounted twice around a route, the inner one is inert. AppLifecycle and
 // BrokerLifecycle may both be mounted: the one that has a rule for a route serves it,
 // with its own configuration, and the outer one serves Emit on the others.

@@ -1,7 +1,5 @@
 package middleware
 
-import "net/http"
-
 // Project is project.
 func Project(data []byte, names ...string) (members []byte, missing int, err error) {
 	return project(data, names)
@@ -12,5 +10,5 @@ var ErrCut = errCut
 
 // Matches reports whether a rule with the given tail is about a route template.
 func Matches(tail, template string) bool {
-	return rules{http.MethodGet: {{tail: tail}}}.match(http.MethodGet, template) != nil
+	return (&rule{tail: tail}).matches(template)
 }

@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -19,10 +18,11 @@ import (
 
 // Publisher takes the events of requests. *publisher.Publisher is one.
 //
-// A Publisher may also have two methods. Validate(...event.Event) error is the
+// A Publisher may also have more methods. Validate(...event.Event) error is the
 // check that Publish makes first; Emit reports what it finds. Queued() bool
 // tells whether Publish returns before events are delivered: AfterResponse is
-// refused if it says no.
+// refused if it says no. Logger() *slog.Logger is used where the configuration has
+// none.
 type Publisher interface {
 	// Publish returns nil when the events are accepted: kept safely, or
 	// delivered.
@@ -52,6 +52,9 @@ func (s settings) withDefaults() settings {
 			}
 			return nil
 		}
+	}
+	if p, ok := s.publisher.(interface{ Logger() *slog.Logger }); ok && s.logger == nil {
+		s.logger = p.Logger()
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -102,10 +105,9 @@ type lifecycle struct {
 	rules rules
 	// source is what the source of every event of the rules begins with.
 	source string
-	// validate is the check of events that handlers emit.
+	// validate is the check of all events, one by one before Publish, which takes
+	// all or none.
 	validate func(...event.Event) error
-	// unchecked is set if the Publisher makes no such check itself.
-	unchecked bool
 }
 
 func newLifecycle(s settings, source string, rs rules) *lifecycle {
@@ -115,7 +117,7 @@ func newLifecycle(s settings, source string, rs rules) *lifecycle {
 	}); ok {
 		l.validate = v.Validate
 	} else {
-		l.validate, l.unchecked = validateDrafts, true
+		l.validate = validateDrafts
 	}
 	return l
 }
@@ -211,7 +213,7 @@ func (x *exchange) publish() error {
 // lifecycle and the rule cannot say more.
 func (x *exchange) decide(ctx context.Context) ([]event.Event, error) {
 	events, err := x.rule.events(ctx, x)
-	if err == nil && x.life.unchecked {
+	if err == nil {
 		err = x.life.validate(events...)
 	}
 	emittedWith := func(is func(source string) bool) bool {
@@ -241,10 +243,23 @@ func (l *lifecycle) fail(ctx context.Context, c echo.Context, events []event.Eve
 	l.logger.LogAttrs(ctx, slog.LevelError, "lifecycle event not published",
 		slog.String("method", c.Request().Method),
 		slog.String("route", c.Path()),
-		slog.String("event_type", strings.Join(types, ",")),
+		slog.String("event_type", models.Redact(strings.Join(types, ","))),
 		slog.String("error", models.Redact(err.Error())))
-	return l.errorHandler(fmt.Errorf("lifecycle of %s %s: %w", c.Request().Method, c.Path(), err), c)
+	return l.errorHandler(&requestError{c.Request().Method, c.Path(), err}, c)
 }
+
+// requestError is an error about the events of a request. Its text masks identity
+// numbers, which a lookup's error may quote.
+type requestError struct {
+	method, route string
+	err           error
+}
+
+func (e *requestError) Error() string {
+	return "lifecycle of " + e.method + " " + e.route + ": " + models.Redact(e.err.Error())
+}
+
+func (e *requestError) Unwrap() error { return e.err }
 
 func must(mw echo.MiddlewareFunc, err error) echo.MiddlewareFunc {
 	if err != nil {

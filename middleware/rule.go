@@ -29,35 +29,53 @@ type rule struct {
 	events func(context.Context, *exchange) ([]event.Event, error)
 }
 
-// rules are the rules of each method.
-type rules map[string][]rule
+// rules are the rules of a lifecycle, by method.
+type rules struct {
+	get, post, put, patch []rule
+}
 
 // match returns the rule about a route, or nil.
-func (rs rules) match(method, template string) *rule {
-	ofMethod := rs[method]
-	for i := range ofMethod {
-		if r := &ofMethod[i]; r.matches(template) {
-			return r
+func (rs *rules) match(method, template string) *rule {
+	var candidates []rule
+	switch method {
+	case http.MethodGet:
+		candidates = rs.get
+	case http.MethodPost:
+		candidates = rs.post
+	case http.MethodPut:
+		candidates = rs.put
+	case http.MethodPatch:
+		candidates = rs.patch
+	}
+	for i := range candidates {
+		if candidates[i].matches(template) {
+			return &candidates[i]
 		}
 	}
 	return nil
 }
 
-// matches reports whether template ends like the rule's, whatever is before.
+// matches reports whether template ends like the rule's, whatever is before. It
+// compares backwards, because most routes differ at their end.
 func (r *rule) matches(template string) bool {
-	if n := len(template); n > 0 && template[n-1] == '/' {
-		template = template[:n-1]
+	j := len(template) - 1
+	if j > 0 && template[j] == '/' {
+		j--
 	}
-	for tail := r.tail; tail != ""; {
-		var want, got string
-		tail, want = cutLastSegment(tail)
-		template, got = cutLastSegment(template)
-		if want == ":" {
-			if !strings.HasPrefix(got, ":") {
+	for i := len(r.tail) - 1; i >= 0; i-- {
+		switch {
+		case j < 0:
+			return false
+		case r.tail[i] == ':':
+			slash := strings.LastIndexByte(template[:j+1], '/')
+			if slash == j || template[slash+1] != ':' {
 				return false
 			}
-		} else if got != want {
+			j = slash
+		case r.tail[i] != template[j]:
 			return false
+		default:
+			j--
 		}
 	}
 	return true
@@ -92,8 +110,11 @@ type exchange struct {
 }
 
 // lastParams returns the values of the last n parameters of the route, which
-// are those of the rule's tail.
+// are those of the rule's tail. They are empty if the handler has unset them.
 func (x *exchange) lastParams(n int) []string {
 	values := x.c.ParamValues()
+	if len(values) < n {
+		return make([]string, n)
+	}
 	return values[len(values)-n:]
 }

@@ -14,7 +14,6 @@ func TestRule_Matches(t *testing.T) {
 	}{
 		{"/instances", "/instances", true},
 		{"/instances", "/instances/", true},
-		{"/instances", "instances", true},
 		{"/instances", "/:org/:app/instances", true},
 		{"/instances", "", false},
 		{"/instances", "/", false},
@@ -29,7 +28,11 @@ func TestRule_Matches(t *testing.T) {
 		{"/instances/:/:/substatus", "/instances/:guid/substatus", false},
 		{"/instances/:/:/substatus", "/instances/party/:guid/substatus", false},
 		{"/instances/:/:/substatus", "/instances//:guid/substatus", false},
+		{"/instances/:/:/substatus", "/instances/::party/:guid.:format/substatus/", true},
 		{"/upload/tus/:", "/upload/tus/:id", true},
+		{"/upload/tus/:", "/upload/tus/:id/", true},
+		{"/upload/tus/:", "/upload/tus/x:id", false},
+		{"/upload/tus/:", ":id", false},
 		{"/upload/tus/:", "/upload/tus/*", false},
 		{"/upload/tus/:", "/upload/tus", false},
 	} {

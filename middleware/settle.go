@@ -12,31 +12,56 @@ import (
 // settle ends the request after its handler has returned err: the events of a
 // success are published and the answer is released, or replaced.
 func (w *writer) settle(err error) error {
+	w.mu.Lock()
+	w.await()
+	mode, status, replaced := w.mode, w.status, w.replaced
+	if mode == holding && err != nil {
+		w.mode = settling // what a goroutine of the handler still flushes is no success
+	}
+	w.mu.Unlock()
 	switch {
-	case w.replaced != nil:
-		return w.replaced
-	case w.mode == holding && err == nil:
+	case replaced != nil:
+		return replaced
+	case mode == holding && err == nil:
 		return w.accept()
-	case w.mode == holding && w.status >= http.StatusBadRequest:
+	case mode == holding && status >= http.StatusBadRequest:
 		// The handler has answered its failure itself.
-		_, body, _ := w.take()
+		_, body, _ := w.take(settling)
 		_ = w.release(body)
-	case w.mode == passing && err == nil:
-		x, body, _ := w.take()
+	case mode == settling && err == nil:
+		// Publishing panicked inside the handler, which has recovered.
+		return errEnded
+	case mode == passing && err == nil:
+		x, body, _ := w.take(passing)
 		_ = x.publish() // too late to change the answer
 		recycle(body)
 	}
 	return err
 }
 
+// await waits until no goroutine of the handler, by a flush or a long write, is
+// having the events accepted. mu is held.
+func (w *writer) await() {
+	w.accepted.L = &w.mu
+	for w.accepting {
+		w.accepted.Wait()
+	}
+}
+
 // accept has the events published that are known by now, then releases the
 // answer. If they are not accepted and that is not to pass, it replaces the
 // answer and returns why.
 func (w *writer) accept() error {
-	x, body, ok := w.take()
+	x, body, ok := w.take(holding)
 	if !ok {
 		return errEnded
 	}
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.accepting = false
+		w.accepted.Broadcast()
+	}()
 	if err := x.publish(); err != nil {
 		w.replace(err)
 		return err
@@ -46,15 +71,15 @@ func (w *writer) accept() error {
 
 // take returns what there is to say by now, nil if nothing, and the bytes that
 // are kept, which are the caller's to recycle. Nothing is kept from here on. It
-// is not ok if the request has ended.
-func (w *writer) take() (x *exchange, body *bytes.Buffer, ok bool) {
+// is not ok if the mode is another by now, because somebody else was first.
+func (w *writer) take(from mode) (x *exchange, body *bytes.Buffer, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.mode == ended {
+	if w.mode != from {
 		return nil, nil, false
 	}
-	if w.mode == holding {
-		w.mode = settling
+	if from == holding {
+		w.mode, w.accepting = settling, true
 	}
 	body, w.body, w.capture = w.body, nil, false
 
@@ -154,6 +179,7 @@ func (w *writer) replace(err error) {
 func (w *writer) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.await()
 	res := w.c.Response()
 	if w.mode == holding || w.mode == settling {
 		if w.status != 0 {

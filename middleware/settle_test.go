@@ -274,6 +274,22 @@ func TestFailedHandler(t *testing.T) {
 		})
 	}
 
+	t.Run("PublisherPanicsWhileFlushing", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, middleware.AppLifecycleConfig{})
+		b.pub.seen = func(context.Context) { panic("no") }
+		rec := b.create(func(c echo.Context) error {
+			defer func() { _ = recover() }()
+			if err := serve(201, instanceJSON)(c); err != nil {
+				return err
+			}
+			c.Response().Flush()
+			return nil
+		})
+		if rec.Code != 500 {
+			t.Errorf("answer is %d %s", rec.Code, rec.Body)
+		}
+	})
 	t.Run("PublisherPanics", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, middleware.AppLifecycleConfig{})

@@ -37,7 +37,7 @@ type writer struct {
 	inner http.ResponseWriter
 	c     echo.Context
 	life  *lifecycle
-	rule  *rule // not yet decided
+	rule  *rule // nil if no rule is about the route
 
 	mu        sync.Mutex
 	mode      mode
@@ -50,6 +50,8 @@ type writer struct {
 	before    http.Header // as they were when holding began
 	sent      http.Header // as they were when the handler wrote them, if looked at since
 	replaced  error       // why the answer is not the handler's
+	accepting bool        // the events are being accepted
+	accepted  sync.Cond   // that has ended
 }
 
 // hold begins to keep the answer, unless some of it is already out. mu is held.
@@ -165,11 +167,13 @@ func (w *writer) FlushError() error {
 	if w.status == 0 && mode <= holding {
 		w.status = http.StatusOK
 	}
+	if mode == holding {
+		w.cut = true
+	}
 	w.mu.Unlock()
 	switch mode {
 	case passing:
 	case holding:
-		w.cut = true
 		if err := w.accept(); err != nil {
 			return err
 		}

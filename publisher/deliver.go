@@ -83,7 +83,7 @@ func (p *Publisher) try(ctx context.Context, item outbox.Item) (err error) {
 			err = fmt.Errorf("%w: sender panicked with a %T", ErrUnavailable, r)
 		}
 	}()
-	err = p.sender.Send(bounded, item)
+	err = p.sender.Send(bounded, item) //nolint:contextcheck // bounded is derived from ctx
 	switch {
 	case err == nil, errors.Is(err, ErrRejected), errors.Is(err, ErrUnauthorized), errors.Is(err, ErrUnavailable):
 		return err

@@ -119,6 +119,10 @@ func New(sender Sender, cfg Config) (*Publisher, error) {
 // before they are delivered.
 func (p *Publisher) Queued() bool { return p.cfg.Queue != nil }
 
+// Logger returns Config.Logger, or one that is silent, for those who publish
+// through p and have something to log.
+func (p *Publisher) Logger() *slog.Logger { return p.cfg.Logger }
+
 // Validate reports what Publish would refuse before it sends anything: for each
 // event that breaks a rule an *EventError that wraps a *models.ValidationError.
 func (p *Publisher) Validate(events ...event.Event) error {

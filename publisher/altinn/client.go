@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/altinn-go/events/publisher"
+	"github.com/altinn-go/events/publisher/credentials"
 )
 
 // Config is how a Client reaches the Events API. The zero value is usable against
@@ -33,6 +34,11 @@ type Config struct {
 	// event is a *models.ValidationError.
 	DropUnsupported bool
 
+	// CheckDigits refuses subjects whose identity number or organisation
+	// number fails its check digits, with a *models.ValidationError. Off by
+	// default, as in Altinn.
+	CheckDigits bool
+
 	// AllowHTTP lets events and tokens travel unencrypted to any host, such as a
 	// container's name in a local network. Loopback hosts ("localhost",
 	// 127.0.0.0/8, "[::1]") need no permission.
@@ -43,8 +49,10 @@ type Config struct {
 // without it, its header is not sent. They print as REDACTED.
 //
 // A token source may also implement AppTokenSource and Invalidator. It is asked
-// before every request, from many goroutines at once, so it should cache:
-// oauth2.ReuseTokenSource does.
+// before every request, so it should cache: oauth2.ReuseTokenSource does. An
+// AppTokenSource is asked from many goroutines at once and minds the context
+// itself; any other is asked as credentials.Bounded describes, so that it cannot
+// hold up a call beyond its context.
 type Credentials struct {
 	// PlatformAccessToken proves which app is calling; its token goes into the
 	// header PlatformAccessToken. POST /app requires it; POST /events takes it in
@@ -103,7 +111,7 @@ func NewClient(platformURL string, cfg Config) (*Client, error) {
 	c := &Client{
 		transport:    cfg.Transport,
 		credentials:  cfg.Credentials,
-		encoder:      publisher.Encoder{DropUnsupported: cfg.DropUnsupported},
+		encoder:      publisher.Encoder{DropUnsupported: cfg.DropUnsupported, CheckDigits: cfg.CheckDigits},
 		base:         base.String(),
 		shareHeaders: shareHeaders,
 	}
@@ -120,6 +128,8 @@ func (c Config) withDefaults() Config {
 	if c.Transport == nil {
 		c.Transport = newTransport()
 	}
+	c.Credentials.PlatformAccessToken = credentials.Bounded(c.Credentials.PlatformAccessToken)
+	c.Credentials.Bearer = credentials.Bounded(c.Credentials.Bearer)
 	return c
 }
 

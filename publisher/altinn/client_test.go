@@ -38,9 +38,11 @@ func TestNewClient_NamesEveryFault(t *testing.T) {
 
 func TestClient_Encoder(t *testing.T) {
 	t.Parallel()
-	for _, drop := range []bool{false, true} {
-		c := newClient(t, "https://platform.altinn.no", altinn.Config{DropUnsupported: drop})
-		if got, want := c.Encoder(), (publisher.Encoder{DropUnsupported: drop}); got != want {
+	for _, want := range []publisher.Encoder{{}, {DropUnsupported: true}, {CheckDigits: true}} {
+		c := newClient(t, "https://platform.altinn.no", altinn.Config{
+			DropUnsupported: want.DropUnsupported, CheckDigits: want.CheckDigits,
+		})
+		if got := c.Encoder(); got != want {
 			t.Errorf("Encoder() = %+v, want %+v", got, want)
 		}
 	}

@@ -29,14 +29,17 @@
 // Redirects are not followed, so tokens never leave for another host.
 //
 // A 401 makes the client ask its token sources again, once per call; if they have
-// another token, the event is posted a second time with it. The 401 whose body is
-// a JSON string is different: it says that the event's source does not belong to
-// the app of the platform access token, which no token will change.
+// another token, the event is posted a second time with it. One 401 is different:
+// POST /app answers a JSON string with "is not authorized to create events for" when
+// the event's source does not belong to the app of the platform access token, which
+// no token will change.
 //
 // # Time and connections
 //
 // The context bounds a call, and nothing else does: give it a deadline, as the
-// publisher does with TryTimeout. Replies are read to their end, up to 64 KiB, so
+// publisher does with TryTimeout. It bounds the token sources too: one that does not
+// take a context is asked on a goroutine of its own, which a source that hangs keeps
+// until it returns, see credentials.Bounded. Replies are read to their end, up to 64 KiB, so
 // that connections are used again; a longer reply costs its connection.
 //
 // # Secrets and personal data

@@ -22,7 +22,7 @@ func parsePlatformURL(raw string, allowHTTP bool) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("the platform URL cannot be parsed: %w", errors.Unwrap(err))
+		return nil, errors.New("the platform URL cannot be parsed") // the cause quotes parts of it
 	}
 	var faults []error
 	fault := func(format string, args ...any) {

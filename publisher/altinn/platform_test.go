@@ -71,7 +71,10 @@ func TestNewClient_RefusesPlatformURL(t *testing.T) {
 
 func TestNewClient_TellsNoPassword(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"https://user:hunter2@host\x7f", "https://user:hunter2@platform.altinn.no"} {
+	for _, url := range []string{
+		"https://user:hunter2@host\x7f", "https://user:hunter2@platform.altinn.no",
+		"https://user:hunter2/x@host", "https://user:%hunter2@host", "https://hunter2 @host", "hunter2\x00://host", "1hunter2:",
+	} {
 		if _, err := altinn.NewClient(url, altinn.Config{}); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("NewClient = %v, want an error without the password", err)
 		}

@@ -22,8 +22,9 @@ const maxBodyBytes = 4 << 10
 //
 //	publisher.ErrUnavailable   404, 405, 408, 409, 425, 429, and what is not 4xx
 //	publisher.ErrUnauthorized  401 and 403
-//	publisher.ErrRejected      any other 4xx, and a 401 whose body is a JSON string:
-//	                           the event's source is not the app's
+//	publisher.ErrRejected      any other 4xx, and the 401 of POST /app that says, as
+//	                           a JSON string, that the app "is not authorized to
+//	                           create events for" the event's source
 //
 // Its texts are redacted: no identity number, none of our tokens.
 type ResponseError struct {
@@ -88,17 +89,20 @@ func (e *ResponseError) class() error {
 	return publisher.ErrUnavailable
 }
 
-// curable reports whether another token may change the answer. The 401 that POST
-// /app gives for a source of another app is the only one with a JSON string.
+// foreignSource is what POST /app says about the source of another app: the JSON
+// string "{org}/{app} is not authorized to create events for {source}".
 //
 // Source: Altinn/altinn-events, AppController.cs (2026-08).
+const foreignSource = " is not authorized to create events for "
+
+// curable reports whether another token may change the answer: of every 401 but
+// that of a foreign source. A string that Body has only the beginning of is one too.
 func (e *ResponseError) curable() bool {
 	if e.Status != http.StatusUnauthorized {
 		return false
 	}
-	body := strings.TrimSpace(e.Body)
-	isString := strings.HasPrefix(body, `"`) && json.Valid([]byte(body))
-	return !isString
+	isString := strings.HasPrefix(strings.TrimSpace(e.Body), `"`)
+	return e.Endpoint != publisher.EndpointApp || !isString || !strings.Contains(e.Body, foreignSource)
 }
 
 func newResponseError(op *operation, resp *http.Response, reply []byte, scrub scrubber) *ResponseError {

@@ -67,24 +67,32 @@ func TestResponseError_SaysWhatToDoNext(t *testing.T) {
 
 func TestResponseError_TakesAForeignSourceAsRejected(t *testing.T) {
 	t.Parallel()
+	const foreign = `"ttd/app is not authorized to create events for ` + source
 	for body, want := range map[string]error{
-		`"ttd/app is not authorized to create events for ` + source + `"`: publisher.ErrRejected,
-		"":                         publisher.ErrUnauthorized,
-		`"refused`:                 publisher.ErrUnauthorized,
-		`{"title":"Unauthorized"}`: publisher.ErrUnauthorized,
-		"refused":                  publisher.ErrUnauthorized,
-		"[]":                       publisher.ErrUnauthorized,
+		foreign + `"`:              publisher.ErrRejected,
+		"\r\n" + foreign + `" ` + "\n": publisher.ErrRejected,
+		foreign + strings.Repeat("x", 5<<10) + `"`:                                   publisher.ErrRejected,
+		foreign + strings.Repeat("x", 65<<10):                                        publisher.ErrRejected,
+		"":                                                                           publisher.ErrUnauthorized,
+		`"refused"`:                                                                  publisher.ErrUnauthorized,
+		`"refused`:                                                                   publisher.ErrUnauthorized,
+		`"` + strings.Repeat("x", 5<<10) + `"`:                                       publisher.ErrUnauthorized,
+		`{"title":"Unauthorized"}`:                                                   publisher.ErrUnauthorized,
+		`{"detail":"ttd/app is not authorized to create events for ` + source + `"}`: publisher.ErrUnauthorized,
+		foreign[1:]: publisher.ErrUnauthorized,
+		"refused":   publisher.ErrUnauthorized,
+		"[]":        publisher.ErrUnauthorized,
 	} {
 		if err := altinn.NewResponseError(http.StatusUnauthorized, nil, []byte(body)); !isOnly(err, want) {
-			t.Errorf("401 %s = %v, want it to be %q only", body, err, want)
+			t.Errorf("401 %.80s = %v, want it to be %q only", body, err, want)
 		}
 	}
-	spaced := altinn.NewResponseError(http.StatusUnauthorized, nil, []byte("\r\n\"refused\" \n"))
-	if !isOnly(spaced, publisher.ErrRejected) {
-		t.Errorf("401 with white space = %v, want ErrRejected only", spaced)
-	}
-	if err := altinn.NewResponseError(http.StatusForbidden, nil, []byte(`"refused"`)); !isOnly(err, publisher.ErrUnauthorized) {
+	if err := altinn.NewResponseError(http.StatusForbidden, nil, []byte(foreign+`"`)); !isOnly(err, publisher.ErrUnauthorized) {
 		t.Errorf("403 = %v, want ErrUnauthorized only", err)
+	}
+	s := serve(t, answer(http.StatusUnauthorized, "application/json", foreign+`"`))
+	if err := s.client(t, altinn.Config{}).Send(t.Context(), brokerItem); !isOnly(err, publisher.ErrUnauthorized) {
+		t.Errorf("401 of POST /events = %v, want ErrUnauthorized only", err)
 	}
 }
 

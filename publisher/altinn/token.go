@@ -13,7 +13,8 @@ import (
 )
 
 // AppTokenSource is what a token source implements to be told for what a token is
-// needed. The client then calls TokenFor instead of Token.
+// needed. The client then calls TokenFor instead of Token, and trusts it to return
+// when ctx ends.
 type AppTokenSource interface {
 	// TokenFor returns a token for a request about the app {org}/{app}. Both are
 	// empty for events that are not an app's. ctx is the caller's: it ends with
@@ -23,6 +24,8 @@ type AppTokenSource interface {
 
 // Invalidator is what a token source implements to be told that the service
 // refused its token with a 401. The client asks for a token again right after.
+// Sources without TokenFor are told right before that, on the goroutine on which
+// Token is called.
 type Invalidator interface {
 	// Invalidate says that token is of no use any more. A source that holds
 	// another token by now ignores the call: callers that were refused at the same
@@ -71,15 +74,15 @@ func (c *Client) tokens(ctx context.Context, op *operation, source string) (t to
 	return t, nil
 }
 
-func tokenFrom(ctx context.Context, source oauth2.TokenSource, org, app string) (token *oauth2.Token, err error) {
-	switch s := source.(type) {
-	case nil:
+// tokenFrom asks source, which credentials.Bounded has returned.
+func tokenFrom(ctx context.Context, source oauth2.TokenSource, org, app string) (*oauth2.Token, error) {
+	if source == nil {
 		return nil, nil //nolint:nilnil // no source, no token, no error
-	case AppTokenSource:
-		token, err = s.TokenFor(ctx, org, app)
-	default:
-		token, err = s.Token()
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	token, err := source.(AppTokenSource).TokenFor(ctx, org, app)
 	if err == nil && accessToken(token) == "" {
 		err = errEmptyToken
 	}

@@ -19,6 +19,9 @@
 // such a delivery is ErrNoUserToken, which the publisher retries slowly and reports,
 // so give one wherever there is a queue.
 //
+// A source that does not take a context cannot hold up its caller beyond the context:
+// User and altinn.NewClient see to that with Bounded.
+//
 // Every source is safe for concurrent use, and every value of this package that
 // holds a token prints as REDACTED.
 package credentials

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -32,6 +33,9 @@ func (s static) Token() (*oauth2.Token, error) {
 	}
 	return s.token, nil
 }
+
+// TokenFor returns the same token for every app.
+func (s static) TokenFor(context.Context, string, string) (*oauth2.Token, error) { return s.Token() }
 
 func bearer(token string) *oauth2.Token {
 	return &oauth2.Token{AccessToken: token, TokenType: "Bearer"}

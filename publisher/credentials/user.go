@@ -69,12 +69,13 @@ type user struct {
 // User returns a source of the user's token that the context carries, see
 // WithUserToken, and of fallback's where it carries none: in background jobs, and
 // when a queue delivers after the request. fallback is told what the source is told
-// (altinn.AppTokenSource, altinn.Invalidator). It may be nil: then a token that is
+// (altinn.AppTokenSource, altinn.Invalidator), and asked as a source that Bounded has
+// returned. It may be nil: then a token that is
 // missing is ErrNoUserToken.
 //
 // The source prints as REDACTED.
 func User(fallback oauth2.TokenSource) oauth2.TokenSource {
-	return user{fallback: fallback}
+	return user{fallback: Bounded(fallback)}
 }
 
 // TokenFor returns the user's token of ctx, or else fallback's.
@@ -82,13 +83,10 @@ func (u user) TokenFor(ctx context.Context, org, app string) (*oauth2.Token, err
 	if token := userToken(ctx); token != nil {
 		return token, nil
 	}
-	type appTokenSource interface {
-		TokenFor(ctx context.Context, org, app string) (*oauth2.Token, error)
+	if u.fallback == nil {
+		return nil, ErrNoUserToken
 	}
-	if source, ok := u.fallback.(appTokenSource); ok {
-		return source.TokenFor(ctx, org, app)
-	}
-	return u.Token()
+	return u.fallback.(appTokenSource).TokenFor(ctx, org, app)
 }
 
 // Token returns fallback's token: without a context there is no user.
@@ -101,7 +99,7 @@ func (u user) Token() (*oauth2.Token, error) {
 
 // Invalidate tells fallback, which ignores tokens that are not its own.
 func (u user) Invalidate(token *oauth2.Token) {
-	if source, ok := u.fallback.(interface{ Invalidate(token *oauth2.Token) }); ok {
+	if source, ok := u.fallback.(invalidator); ok {
 		source.Invalidate(token)
 	}
 }

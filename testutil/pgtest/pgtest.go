@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5" //nolint:depguard // only tests import this package
+	"github.com/jackc/pgx/v5"
 )
 
 // startTimeout is how long a server may take to start.

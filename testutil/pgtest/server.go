@@ -63,7 +63,7 @@ func newServer() (s *Server, err error) {
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
 func (s *Server) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...) //nolint:gosec,noctx // ends with stop
+	cmd := exec.Command(name, args...) //nolint:noctx // it ends with Stop
 	cmd.Dir = s.folder
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
