@@ -5,7 +5,11 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 # How long each fuzz target runs.
 FUZZTIME ?= 1m
 
-.PHONY: check test lint tidy fuzz bench golden help
+# How many rounds of kill -9 make chaos has.
+ROUNDS ?= 100
+ROUNDS_POSTGRES ?= 30
+
+.PHONY: check test lint tidy fuzz chaos bench golden help
 
 check: tidy lint test ## what CI checks: module files, lint, vet, race tests
 
@@ -26,6 +30,10 @@ fuzz: ## run every fuzz target for FUZZTIME (default 1m)
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+
+chaos: ## kill -9 the durable queues, ROUNDS times (default 100; ROUNDS_POSTGRES 30)
+	OUTBOX_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./publisher/outbox/sqlite
+	OUTBOX_CHAOS_ROUNDS=$(ROUNDS_POSTGRES) go test -count=1 -v -timeout 60m -run '^TestChaos_KillNine$$' ./publisher/outbox/postgres
 
 bench: ## run every benchmark
 	go test -run '^$$' -bench . -benchmem ./...

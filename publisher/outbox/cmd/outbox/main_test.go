@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/publisher"
+	"github.com/altinn-go/events/publisher/outbox"
+	"github.com/altinn-go/events/publisher/outbox/sqlite"
+)
+
+const person = "01017512345"
+
+// sendFunc is a Sender.
+type sendFunc func(outbox.Item) error
+
+func (f sendFunc) Send(_ context.Context, item outbox.Item) error { return f(item) }
+
+// newStore makes a queue in a file, in which one event was delivered and two were
+// discarded, and returns it as -store wants it.
+func newStore(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.db")
+	db, err := sqlite.OpenDB(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	queue, err := sqlite.New(db, sqlite.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := publisher.New(sendFunc(func(item outbox.Item) error {
+		if item.Type == models.TypeInstanceCreated {
+			return nil
+		}
+		return fmt.Errorf("%w: do not know /person/%s", publisher.ErrRejected, person)
+	}), publisher.Config{Queue: queue})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := models.App{Org: "ttd", Name: "apps-test"}
+	in := models.Instance{
+		ID:            "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd",
+		InstanceOwner: models.InstanceOwner{PartyID: "50019855", PersonNumber: person},
+	}
+	err = p.Publish(t.Context(), app.Created(in), app.MovedTo(in, "Task_2"), app.Completed(in))
+	if err = errors.Join(err, p.Close(t.Context()), queue.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite:" + path
+}
+
+// call runs a command and returns what it printed.
+func call(t *testing.T, store string, args ...string) string {
+	t.Helper()
+	var stdout bytes.Buffer
+	if err := run(t.Context(), append([]string{"-store", store}, args...), &stdout, io.Discard); err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return stdout.String()
+}
+
+// number returns the number of the first event of a list in JSON.
+func number(t *testing.T, list string) string {
+	t.Helper()
+	var r row
+	if err := json.NewDecoder(strings.NewReader(list)).Decode(&r); err != nil {
+		t.Fatalf("%v: %s", err, list)
+	}
+	return strconv.FormatInt(r.Number, 10)
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+
+	var stats map[string]int
+	if err := json.Unmarshal([]byte(call(t, store, "stats", "-json")), &stats); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"pending": 0, "sending": 0, "delivered": 1, "discarded": 2, "oldestPendingSeconds": 0}
+	if diff := cmp.Diff(want, stats); diff != "" {
+		t.Errorf("stats (-want +got):\n%s", diff)
+	}
+	if got := call(t, store, "list"); strings.Count(got, "\n") != 3 || !strings.Contains(got, "movedTo.Task_2") || strings.Contains(got, person) {
+		t.Errorf("list: want a head and two events without the number:\n%s", got)
+	}
+	if got := call(t, store, "-status", "delivered", "list"); strings.Count(got, models.TypeInstanceCreated) != 1 {
+		t.Errorf("list -status delivered:\n%s", got)
+	}
+
+	first := number(t, call(t, store, "list", "-json"))
+	if got := call(t, store, "list", "-after", first, "-limit", "1"); strings.Contains(got, "Task_2") || !strings.Contains(got, "completed") {
+		t.Errorf("list -after: want the second event:\n%s", got)
+	}
+	shown := call(t, store, "show", first)
+	if !strings.Contains(shown, "/party/50019855") || !strings.Contains(shown, `"reason": "rejected`) || strings.Contains(shown, person) {
+		t.Errorf("show: want party and reason, no identity number:\n%s", shown)
+	}
+	if got := call(t, store, "show", first, "-unmask"); !strings.Contains(got, `"/person/`+person+`"`) {
+		t.Errorf("show -unmask: want the subject:\n%s", got)
+	}
+
+	if got := call(t, store, "requeue", first, "4711"); got != "requeued 1\n" {
+		t.Errorf("requeue = %q, want one", got)
+	}
+	if got := call(t, store, "-status", "pending", "list"); !strings.Contains(got, "movedTo.Task_2") {
+		t.Errorf("list -status pending: want the requeued event:\n%s", got)
+	}
+	if got := call(t, store, "requeue", "all"); got != "requeued 1\n" {
+		t.Errorf("requeue all = %q, want the other one", got)
+	}
+	if got := call(t, store, "purge", "-status", "delivered", "-older-than", "1h"); got != "purged 0\n" {
+		t.Errorf("purge -older-than 1h = %q, want none", got)
+	}
+	if got := call(t, store, "purge", "-status", "delivered"); got != "purged 1\n" {
+		t.Errorf("purge = %q, want one", got)
+	}
+}
+
+func TestRun_Watch(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	var stdout bytes.Buffer
+	if err := run(ctx, []string{"-store", newStore(t), "watch", "-interval", "10ms"}, &stdout, io.Discard); err != nil {
+		t.Fatalf("watch: %v", err)
+	}
+	if n := strings.Count(stdout.String(), "discarded 2"); n < 2 {
+		t.Errorf("watch looked %d times, want more than once:\n%s", n, &stdout)
+	}
+}
+
+func TestRun_RefusesBadCalls(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	missing := "sqlite:" + filepath.Join(t.TempDir(), "missing.db")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"NoCommand":      {[]string{"-store", store}, "no command"},
+		"UnknownCommand": {[]string{"-store", store, "drop"}, "drop"},
+		"NoStore":        {[]string{"stats"}, "-store"},
+		"MissingFile":    {[]string{"-store", missing, "stats"}, "missing.db"},
+		"Status":         {[]string{"-store", store, "list", "-status", "lost"}, "lost"},
+		"Limit":          {[]string{"-store", store, "list", "-limit", "0"}, "-limit"},
+		"NoNumber":       {[]string{"-store", store, "requeue"}, "number"},
+		"NotANumber":     {[]string{"-store", store, "show", "x"}, "x"},
+		"UnknownNumber":  {[]string{"-store", store, "show", "4711"}, "4711"},
+		"PurgePending":   {[]string{"-store", store, "purge", "-status", "pending"}, "pending"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := run(t.Context(), tc.args, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("run(%v) = %v, want an error that names %q", tc.args, err, tc.want)
+			}
+		})
+	}
+	if _, err := os.Stat(strings.TrimPrefix(missing, "sqlite:")); err == nil {
+		t.Error("a store that was missing has been made")
+	}
+}
