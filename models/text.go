@@ -64,8 +64,9 @@ func isDigit(c byte) bool { return classes[c]&digits != 0 }
 // isDigits reports whether s is one or more digits.
 func isDigits(s string) bool { return s != "" && digits.has(s) }
 
-// isAppName reports whether s can be an org or an app's name.
-func isAppName(s string) bool { return s != "" && appName.has(s) }
+// isAppName reports whether s can be an org or an app's name, which begins with a
+// letter or digit: "." and ".." would be steps of a path.
+func isAppName(s string) bool { return s != "" && appName.has(s) && lowerAlnum.has(s[:1]) }
 
 // isText reports whether s is valid UTF-8 without control characters.
 func isText(s string) bool { return printable.has(s) || isUnicode(s, unicode.IsControl) }

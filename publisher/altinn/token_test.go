@@ -6,12 +6,15 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/oauth2"
 
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
+	"github.com/altinn-go/events/publisher/credentials"
 )
 
 // issuer is a token source that issues a new token after each Invalidate of the
@@ -149,12 +152,72 @@ func TestClient_Send_RefreshesInManyCallsAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	refused := int64(len(bearer.refused))
-	if refused < 1 || refused > workers {
+	if refused := s.requests.Load() - workers*sends; refused < 1 || refused > workers {
 		t.Errorf("%d calls were refused, want 1 to %d", refused, workers)
 	}
-	if got := s.requests.Load(); got != workers*sends+refused {
-		t.Errorf("requests = %d, want %d and one more for each of %d refusals", got, workers*sends, refused)
+}
+
+// hanging is a token source that gives its token once it may, and then at once.
+type hanging struct{ release chan struct{} }
+
+func (h hanging) Token() (*oauth2.Token, error) {
+	<-h.release
+	return &oauth2.Token{AccessToken: "token"}, nil
+}
+
+func TestClient_Send_DoesNotWaitForASourceThatHangs(t *testing.T) {
+	t.Parallel()
+	for name, with := range map[string]func(oauth2.TokenSource) altinn.Credentials{
+		"Bearer":   func(s oauth2.TokenSource) altinn.Credentials { return altinn.Credentials{Bearer: s} },
+		"Platform": func(s oauth2.TokenSource) altinn.Credentials { return altinn.Credentials{PlatformAccessToken: s} },
+		"Fallback": func(s oauth2.TokenSource) altinn.Credentials {
+			return altinn.Credentials{Bearer: credentials.User(s)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				source := hanging{make(chan struct{})}
+				c := newClient(t, "https://platform.altinn.no", altinn.Config{
+					Credentials: with(source),
+					Transport:   roundTripFunc(func(*http.Request) (*http.Response, error) { return response(201, ""), nil }),
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				start := time.Now()
+				err := c.Send(ctx, appItem)
+				if !isOnly(err, publisher.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Send = %v, want ErrUnavailable and context.DeadlineExceeded", err)
+				}
+				if took := time.Since(start); took != 10*time.Second {
+					t.Errorf("Send took %v, want 10s", took)
+				}
+				close(source.release)
+				if err := c.Send(t.Context(), appItem); err != nil {
+					t.Errorf("Send = %v once the source answers, want nil", err)
+				}
+			})
+		})
+	}
+}
+
+func TestClient_Send_EndsBetweenItsTokens(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	bearer := appSourceFunc(func(context.Context, string, string) (*oauth2.Token, error) {
+		cancel()
+		return &oauth2.Token{AccessToken: "token"}, nil
+	})
+	platform := appSourceFunc(func(context.Context, string, string) (*oauth2.Token, error) {
+		t.Error("the second source was asked")
+		return &oauth2.Token{AccessToken: "token"}, nil
+	})
+	c := newClient(t, "https://platform.altinn.no", altinn.Config{
+		Credentials: altinn.Credentials{Bearer: bearer, PlatformAccessToken: platform},
+	})
+	if err := c.Send(ctx, appItem); !isOnly(err, publisher.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("Send = %v, want ErrUnavailable and context.Canceled", err)
 	}
 }
 

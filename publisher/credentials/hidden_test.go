@@ -16,8 +16,9 @@ import (
 func TestSources_PrintRedacted(t *testing.T) {
 	t.Parallel()
 	for name, source := range map[string]oauth2.TokenSource{
-		"Static": credentials.Static("hunter2"),
-		"User":   credentials.User(credentials.Static("hunter2")),
+		"Static":  credentials.Static("hunter2"),
+		"User":    credentials.User(credentials.Static("hunter2")),
+		"Bounded": credentials.Bounded(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "hunter2"})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -72,11 +72,9 @@ func (l *lines) lookAll(questions []*look) {
 	var (
 		ids   = make([]int64, len(questions))
 		names = make([]string, len(questions))
-		byID  = make(map[int64]*look, len(questions))
 	)
 	for i, question := range questions {
 		ids[i], names[i] = question.own.id, question.own.line
-		byID[question.own.id] = question
 	}
 	answers := map[int64]*ahead{}
 	err := l.retry(l.ctx, func(ctx context.Context) error {
@@ -95,8 +93,8 @@ func (l *lines) lookAll(questions []*look) {
 		})
 		return err
 	})
-	for id, question := range byID {
-		question.answer, question.err = answers[id], err
+	for _, question := range questions {
+		question.answer, question.err = answers[question.own.id], err
 		close(question.done)
 	}
 }

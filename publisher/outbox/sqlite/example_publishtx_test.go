@@ -35,12 +35,12 @@ func ExampleQueue_PublishTx() {
 }
 
 func publishInTransaction(ctx context.Context, path string) error {
-	db, err := sqlite.OpenDB(path) //nolint:contextcheck // opening takes no context
+	db, err := sqlite.OpenDB(path)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	queue, err := sqlite.New(db, sqlite.Config{}) //nolint:contextcheck // opening takes no context
+	queue, err := sqlite.New(db, sqlite.Config{})
 	if err != nil {
 		return err
 	}
