@@ -86,7 +86,7 @@ func ExampleSink_Intercept() {
 		attempts := 0
 		lift := sink.Intercept(func(testutil.Request) testutil.Reply {
 			attempts++
-			return testutil.Reply{Status: 401, Body: []byte(`"ttd/other is not authorized"`)}
+			return testutil.Reply{Status: 401, Body: []byte(`"ttd/other is not authorized to create events for https://ttd.apps.altinn.no/ttd/apps-test"`)}
 		})
 		err := sink.Publisher(t).Publish(t.Context(), instanceCreated())
 		lift()
