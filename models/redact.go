@@ -207,7 +207,7 @@ func isTime(text string, out []byte, start, end int) bool {
 	if i := strings.LastIndexAny(clock, "+-"); i >= 0 {
 		clock, zone = clock[:i], clock[i:]
 	}
-	if len(clock) > longest || zone != "" && (len(zone) != len("+00:00") || zone[3] != ':') {
+	if _, err := time.Parse("-07:00", zone); len(clock) > longest || zone != "" && err != nil {
 		return false
 	}
 	local := text[start-date : start+len(clock)]
