@@ -35,6 +35,14 @@ type SinkConfig struct {
 	// it they are masked, because test output ends up in build logs. Set it when
 	// all test data is synthetic.
 	Unmask bool
+
+	// Parties is the register: it turns persons and organisations into parties, for
+	// queries and filters, and knows sub-units. Defaults to none.
+	Parties []Party
+
+	// Policy decides who may publish, read and subscribe to what. Defaults to
+	// permitting everything.
+	Policy []PolicyRule
 }
 
 func (c SinkConfig) withDefaults() SinkConfig {
@@ -57,6 +65,9 @@ func (c SinkConfig) validate() error {
 	if c.MaxEvents < 0 {
 		faults = append(faults, fmt.Errorf("testutil.SinkConfig: MaxEvents is %d, want 0 (100,000) or more", c.MaxEvents))
 	}
+	if err := validatePolicy(c.Policy); err != nil {
+		faults = append(faults, fmt.Errorf("testutil.SinkConfig: %w", err))
+	}
 	return errors.Join(faults...)
 }
 
@@ -72,6 +83,9 @@ type Sink struct {
 	mux    *http.ServeMux
 	store  store
 	faults faults
+
+	register register
+	policy   policy
 
 	signing func() (signer, error)
 	tokens  tokenCache
@@ -133,6 +147,8 @@ func newSink(cfg SinkConfig) (*Sink, error) {
 		tokens:  tokenCache{kept: map[string]*oauth2.Token{}},
 	}
 	s.store.init(cfg.MaxEvents)
+	s.register.set(cfg.Parties)
+	s.policy.set(cfg.Policy)
 	s.mux = s.routes()
 	return s, nil
 }
