@@ -135,14 +135,11 @@ func (a appRules) rules() rules {
 // answered is for routes that answer with the instance.
 func (a appRules) answered(build func(models.Instance) event.Event) func(context.Context, *exchange) ([]event.Event, error) {
 	return func(_ context.Context, x *exchange) ([]event.Event, error) {
-		var instance models.Instance
-		if err := x.decode(&instance, "id", "instanceOwner"); err != nil {
+		instance, err := x.instance()
+		if err != nil {
 			return nil, err
 		}
-		if instance.ID == "" {
-			return nil, fmt.Errorf("%w: it has no id of an instance", ErrUndecided)
-		}
-		return []event.Event{build(instance)}, nil
+		return x.event(build(instance)), nil
 	}
 }
 
@@ -159,7 +156,7 @@ func (a appRules) copied(ctx context.Context, x *exchange) ([]event.Event, error
 	if err != nil {
 		return nil, err
 	}
-	return []event.Event{a.app.Created(instance)}, nil
+	return x.event(a.app.Created(instance)), nil
 }
 
 // moved is for routes that answer with where the process stands.
@@ -181,9 +178,9 @@ func (a appRules) moved(ctx context.Context, x *exchange) ([]event.Event, error)
 	case err != nil:
 		return nil, err
 	case task != "":
-		return []event.Event{a.app.MovedTo(instance, task)}, nil
+		return x.event(a.app.MovedTo(instance, task)), nil
 	default:
-		return []event.Event{a.app.Completed(instance)}, nil
+		return x.event(a.app.Completed(instance)), nil
 	}
 }
 

@@ -1,8 +1,10 @@
 package middleware
 
+import "github.com/altinn-go/events/models"
+
 // Project is project.
 func Project(data []byte, names ...string) (members []byte, missing int, err error) {
-	return project(data, names)
+	return project(nil, data, names)
 }
 
 // ErrCut is errCut.
@@ -12,3 +14,6 @@ var ErrCut = errCut
 func Matches(tail, template string) bool {
 	return (&rule{tail: tail}).matches(template)
 }
+
+// ReadInstance is readInstance.
+func ReadInstance(members []byte) (models.Instance, bool) { return readInstance(members) }

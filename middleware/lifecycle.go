@@ -198,9 +198,14 @@ func (x *exchange) publish() error {
 				return err
 			}
 		}
-		if events = append(events, decided...); len(events) == 0 {
-			return nil
+		if len(events) == 0 {
+			events = decided
+		} else {
+			events = append(events, decided...)
 		}
+	}
+	if len(events) == 0 {
+		return nil
 	}
 	if err := l.publisher.Publish(ctx, events...); err != nil {
 		return l.fail(ctx, x.c, events, err)

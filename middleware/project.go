@@ -12,17 +12,17 @@ var errCut = errors.New("the JSON ends before it is complete")
 // maxDepth is how deep JSON may be nested, as in encoding/json.
 const maxDepth = 10_000
 
-// project returns a JSON object of those members of the object in data whose
-// names are given, and how many names it has not found. Names that differ in
+// project appends to dst a JSON object of those members of the object in data whose
+// names are given, and returns how many names it has not found. Names that differ in
 // case or are written with escapes are included, so that decoding the result is
 // decoding data.
 //
 // All of data is checked. The error is errCut if it ends early, and the members
 // that are complete are then returned with it.
-func project(data []byte, names []string) (members []byte, missing int, err error) {
+func project(dst, data []byte, names []string) (members []byte, missing int, err error) {
 	var found uint
 	s := scanner{data: data}
-	members = append(make([]byte, 0, 512), '{')
+	members = append(dst, '{')
 	if err = s.need('{'); err == nil {
 		err = s.object(0, func(name, value []byte) {
 			keep := bytes.IndexByte(name, '\\') >= 0

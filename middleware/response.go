@@ -11,27 +11,63 @@ import (
 	"io"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/altinn-go/events/models"
 )
 
-// decode reads the members named names of the answer's JSON object into v. The
-// answer is to be well-formed; where only its beginning is there, that is to
-// have all of them.
+// decode reads the members named names of the answer's JSON object into v.
 //
 // Its errors say what is wrong without quoting the answer.
 func (x *exchange) decode(v any, names ...string) error {
-	body, whole, err := x.unpack()
+	members, err := x.members(names)
 	if err != nil {
 		return err
 	}
-	members, missing, err := project(body, names)
+	return unmarshal(members, v, names)
+}
+
+// instanceMembers are the members of an answered instance that events follow from.
+var instanceMembers = []string{"id", "instanceOwner"}
+
+// instance reads the instance that the answer is.
+func (x *exchange) instance() (models.Instance, error) {
+	members, err := x.members(instanceMembers)
+	if err != nil {
+		return models.Instance{}, err
+	}
+	instance, ok := readInstance(members)
+	if !ok {
+		var decoded models.Instance
+		err = unmarshal(members, &decoded, instanceMembers)
+		instance = decoded
+	}
+	if err == nil && instance.ID == "" {
+		err = fmt.Errorf("%w: it has no id of an instance", ErrUndecided)
+	}
+	return instance, err
+}
+
+// members returns a JSON object of the members named names of the answer's. The
+// answer is to be well-formed; where only its beginning is there, that is to have
+// all of them.
+func (x *exchange) members(names []string) ([]byte, error) {
+	body, whole, err := x.unpack()
+	if err != nil {
+		return nil, err
+	}
+	members, missing, err := project(x.scratch[:0], body, names)
 	switch {
 	case errors.Is(err, errCut) && whole:
-		return fmt.Errorf("%w: %w", ErrUndecided, err)
+		return nil, fmt.Errorf("%w: %w", ErrUndecided, err)
 	case errors.Is(err, errCut) && missing > 0:
-		return fmt.Errorf("%w: %d of %q are not in its first %d bytes", ErrUndecided, missing, names, len(body))
+		return nil, fmt.Errorf("%w: %d of %q are not in its first %d bytes", ErrUndecided, missing, names, len(body))
 	case err != nil && !errors.Is(err, errCut):
-		return fmt.Errorf("%w: %w", ErrUndecided, err)
+		return nil, fmt.Errorf("%w: %w", ErrUndecided, err)
 	}
+	return members, nil
+}
+
+func unmarshal(members []byte, v any, names []string) error {
 	if err := json.Unmarshal(members, v); err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return fmt.Errorf("%w: %s is a JSON %s", ErrUndecided, wrong.Field, wrong.Value)

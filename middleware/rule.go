@@ -107,6 +107,17 @@ type exchange struct {
 	// body is the answer's, or what there is of it if not whole.
 	body  []byte
 	whole bool
+
+	// Room for what almost every request needs, so that it is allocated with the
+	// exchange.
+	one     [1]event.Event
+	scratch [256]byte
+}
+
+// event returns the one event that a rule has decided on.
+func (x *exchange) event(ev event.Event) []event.Event {
+	x.one[0] = ev
+	return x.one[:]
 }
 
 // lastParams returns the values of the last n parameters of the route, which
