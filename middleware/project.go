@@ -20,9 +20,9 @@ const maxDepth = 10_000
 // All of data is checked. The error is errCut if it ends early, and the members
 // that are complete are then returned with it.
 func project(dst, data []byte, names []string) (members []byte, missing int, err error) {
+	members = append(dst, '{') //nolint:gocritic // dst is the caller's room for it
 	var found uint
 	s := scanner{data: data}
-	members = append(dst, '{')
 	if err = s.need('{'); err == nil {
 		err = s.object(0, func(name, value []byte) {
 			keep := bytes.IndexByte(name, '\\') >= 0
