@@ -25,6 +25,35 @@ func (stub) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// What a client does with the context of an attempt, short of waiting for its end,
+// must not make the attempt dear.
+func TestPublisher_PublishAllocates(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
+	client, err := altinn.NewClient("https://platform.altinn.no", altinn.Config{
+		Transport:   stub{},
+		Credentials: altinn.Credentials{PlatformAccessToken: credentials.Static("a"), Bearer: credentials.Static("b")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := publisher.New(client, publisher.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev := testApp.Created(instance(1))
+	got := testing.AllocsPerRun(100, func() {
+		if err := p.Publish(t.Context(), ev); err != nil {
+			t.Error(err)
+		}
+	})
+	// 5 of Publish and its id, 6 of Send, 5 of the stub.
+	if want := 16.0; got > want {
+		t.Errorf("Publish allocates %v times, want %v at most", got, want)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func BenchmarkPublisher_Publish(b *testing.B) {
 	ev := testApp.Created(instance(1))
 	publish := func(b *testing.B, p *publisher.Publisher) {

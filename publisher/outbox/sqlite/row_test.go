@@ -5,6 +5,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/altinn-go/events/publisher/outbox"
 	"github.com/altinn-go/events/publisher/outbox/sqlite"
@@ -55,7 +56,9 @@ func FuzzRow(f *testing.F) {
 			t.Fatalf("Stats: %v", err)
 		}
 		stop := run(t, q, func(context.Context, outbox.Item) outbox.Outcome { return outbox.Outcome{State: outbox.Discard} })
-		if err := q.Drain(t.Context()); err != nil {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := q.Drain(ctx); err != nil {
 			t.Fatalf("Drain: %v", err)
 		}
 		stop()
