@@ -12,19 +12,25 @@ FUZZSKIP ?= ^none$$
 ROUNDS ?= 100
 ROUNDS_POSTGRES ?= 30
 
-.PHONY: check test lint tidy fuzz chaos bench golden help
+.PHONY: check test test/postgres lint tidy fuzz chaos bench bench/compare golden help
 
 check: tidy lint test ## what CI checks: module files, lint, vet, race tests
 
 test: ## all tests with the race detector
 	go vet ./...
 	go test -race -timeout 10m ./...
+	cd testutil/bench && go vet ./... && go test -timeout 5m ./...
+
+test/postgres: ## the tests that need PostgreSQL (TEST_DATABASE_URL, or the server's binaries); they fail rather than skip
+	CI=true go test -race -timeout 10m ./publisher/outbox/postgres/... ./publisher/outbox/cmd/... ./testutil/pgtest/... ./examples/apptemplate/...
 
 lint: ## golangci-lint
 	$(GOLANGCI_LINT) run ./...
+	cd testutil/bench && $(GOLANGCI_LINT) run ./...
 
 tidy: ## fail if go.mod or go.sum is not tidy
 	go mod tidy -diff
+	cd testutil/bench && go mod tidy -diff
 
 fuzz: ## run every fuzz target for FUZZTIME (default 1m)
 	@set -e; for pkg in $$(go list ./...); do \
@@ -40,6 +46,9 @@ chaos: ## kill -9 the durable queues, ROUNDS times (default 100; ROUNDS_POSTGRES
 
 bench: ## run every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench/compare: ## measure every goal against its peer, in one run (TEST_DATABASE_URL for PostgreSQL)
+	cd testutil/bench && go run . compare
 
 golden: ## rewrite golden files from what the code does; look at the diff
 	go test ./testutil -update

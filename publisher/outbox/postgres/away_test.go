@@ -1,20 +1,32 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/altinn-go/events/publisher/outbox"
 	"github.com/altinn-go/events/publisher/outbox/postgres"
 	"github.com/altinn-go/events/testutil/pgtest"
 )
+
+// away is how long the database stays away: OUTBOX_AWAY, or half a second.
+func away(t *testing.T) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(cmp.Or(os.Getenv("OUTBOX_AWAY"), "500ms"))
+	if err != nil {
+		t.Fatalf("OUTBOX_AWAY: %v", err)
+	}
+	return d
+}
 
 // The server crashes under load and comes back: what was accepted is delivered, in
 // order, by the same Run.
@@ -50,11 +62,18 @@ func TestRun_OutlastsTheDatabase(t *testing.T) {
 	server.Stop()
 	close(release) // the outcome cannot be written yet
 
-	err := q.Enqueue(t.Context(), item("refused", "k"))
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
-		t.Errorf("Enqueue without a database = %v, want a *pgconn.ConnectError", err)
+	back := time.After(away(t))
+	for refused := false; !refused; {
+		err := q.Enqueue(t.Context(), item("refused", "k"))
+		if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
+			t.Errorf("Enqueue without a database = %v, want a *pgconn.ConnectError", err)
+		}
+		select {
+		case <-back:
+			refused = true
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	<-time.After(500 * time.Millisecond)
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +84,7 @@ func TestRun_OutlastsTheDatabase(t *testing.T) {
 	for n := range 20 {
 		want = append(want, fmt.Sprint("k-", n))
 	}
-	if diff := cmp.Diff(want, sent); diff != "" {
+	if diff := gocmp.Diff(want, sent); diff != "" {
 		t.Errorf("first deliveries (-want +got):\n%s", diff)
 	}
 }

@@ -15,12 +15,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/outbox"
-	"github.com/altinn-go/events/publisher/outbox/sqlite"
+	"github.com/altinn-go/events/publisher/outbox/postgres"
+	"github.com/altinn-go/events/testutil/pgtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(pgtest.M(m).Run()) }
 
 const person = "01017512345"
 
@@ -29,17 +33,48 @@ type sendFunc func(outbox.Item) error
 
 func (f sendFunc) Send(_ context.Context, item outbox.Item) error { return f(item) }
 
-// newStore makes a queue in a file, in which one event was delivered and two were
-// discarded, and returns it as -store wants it.
-func newStore(t *testing.T) string {
+// stores make an empty store of each kind and return it as -store wants it.
+var stores = map[string]func(t *testing.T) string{
+	"SQLite": func(t *testing.T) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "app.db")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "sqlite:" + path
+	},
+	"PostgreSQL": func(t *testing.T) string {
+		t.Helper()
+		address := pgtest.URL(t)
+		pool, err := pgxpool.New(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
+		if err := postgres.Migrate(t.Context(), pool, postgres.Config{}); err != nil {
+			t.Fatal(err)
+		}
+		return address
+	},
+}
+
+// eachStore runs test on a store of each kind.
+func eachStore(t *testing.T, test func(t *testing.T, store string)) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "app.db")
-	db, err := sqlite.OpenDB(path)
-	if err != nil {
-		t.Fatal(err)
+	for kind, newStore := range stores {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t)
+			fill(t, store)
+			test(t, store)
+		})
 	}
-	defer db.Close()
-	queue, err := sqlite.New(db, sqlite.Config{})
+}
+
+// fill has one event delivered and two discarded.
+func fill(t *testing.T, store string) {
+	t.Helper()
+	queue, done, err := open(t.Context(), store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +93,9 @@ func newStore(t *testing.T) string {
 		InstanceOwner: models.InstanceOwner{PartyID: "50019855", PersonNumber: person},
 	}
 	err = p.Publish(t.Context(), app.Created(in), app.MovedTo(in, "Task_2"), app.Completed(in))
-	if err = errors.Join(err, p.Close(t.Context()), queue.Close(t.Context())); err != nil {
+	if err = errors.Join(err, p.Close(t.Context()), done(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	return "sqlite:" + path
 }
 
 // call runs a command and returns what it printed.
@@ -86,8 +120,11 @@ func number(t *testing.T, list string) string {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	eachStore(t, testCommands)
+}
 
+func testCommands(t *testing.T, store string) {
+	t.Helper()
 	var stats map[string]int
 	if err := json.Unmarshal([]byte(call(t, store, "stats", "-json")), &stats); err != nil {
 		t.Fatal(err)
@@ -134,6 +171,11 @@ func TestRun(t *testing.T) {
 
 func TestRun_Watch(t *testing.T) {
 	t.Parallel()
+	eachStore(t, testWatch)
+}
+
+func testWatch(t *testing.T, store string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	looks := 0
@@ -145,7 +187,7 @@ func TestRun_Watch(t *testing.T) {
 			cancel() // as Ctrl-C does
 		}
 	})
-	if err := run(ctx, []string{"-store", newStore(t), "watch", "-interval", "1ms"}, stdout, io.Discard); err != nil || looks != 3 {
+	if err := run(ctx, []string{"-store", store, "watch", "-interval", "1ms"}, stdout, io.Discard); err != nil || looks != 3 {
 		t.Errorf("watch = %v after %d looks, want it to go on until it is told to stop", err, looks)
 	}
 }
@@ -159,7 +201,11 @@ func (f writerFunc) Write(b []byte) (int, error) {
 
 func TestRun_RefusesBadCalls(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
+	eachStore(t, testBadCalls)
+}
+
+func testBadCalls(t *testing.T, store string) {
+	t.Helper()
 	missing := "sqlite:" + filepath.Join(t.TempDir(), "missing.db")
 	for name, tc := range map[string]struct {
 		args []string
