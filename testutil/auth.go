@@ -18,6 +18,10 @@ const (
 	// not expired. Signatures are not checked.
 	AuthDecode AuthMode = "decode"
 
+	// AuthVerify is AuthDecode with signatures: the token has to be signed by a key of
+	// SinkConfig.Keys or by the sink itself, with an asymmetric algorithm.
+	AuthVerify AuthMode = "verify"
+
 	// AuthOff requires no tokens: the caller is the service owner "/org/ttd" with
 	// every scope, and an app's source may be any app's.
 	AuthOff AuthMode = "off"
@@ -31,8 +35,9 @@ const (
 	claimApp   = "urn:altinn:app"
 	claimScope = "urn:altinn:scope"
 
-	scopePublish   = "altinn:events.publish"
-	scopeSubscribe = "altinn:events.subscribe"
+	scopePublish      = "altinn:events.publish"
+	scopePublishAdmin = "altinn:events.publish.admin" // no policy is asked
+	scopeSubscribe    = "altinn:events.subscribe"
 )
 
 // platformSkew is how far the clock of a platform access token may be off. That
@@ -45,7 +50,7 @@ func (s *Sink) user(x *exchange) (claims jwt.MapClaims, ok bool) {
 	if s.cfg.Auth == AuthOff {
 		return defaultUserClaims(), true
 	}
-	claims, err := decodeToken(userToken(x.request), 0)
+	claims, err := s.decodeToken(userToken(x.request), 0)
 	if err != nil {
 		x.empty(http.StatusUnauthorized, "user token: "+err.Error())
 		return nil, false
@@ -70,12 +75,12 @@ func userToken(r *http.Request) string {
 
 // platformAccess returns "{org}/{app}" of the platform access token. Without
 // exactly one, valid, the reason says what is wrong.
-func platformAccess(r *http.Request) (app, reason string) {
+func (s *Sink) platformAccess(r *http.Request) (app, reason string) {
 	values := r.Header.Values(headerPlatformToken)
 	if len(values) != 1 {
 		return "", "platform access token: want 1 header, got " + strconv.Itoa(len(values))
 	}
-	claims, err := decodeToken(values[0], platformSkew)
+	claims, err := s.decodeToken(values[0], platformSkew)
 	if err != nil {
 		return "", "platform access token: " + err.Error()
 	}
@@ -86,12 +91,30 @@ func platformAccess(r *http.Request) (app, reason string) {
 	return issuer + "/" + claimText(claims, claimApp), ""
 }
 
+// signatures are the algorithms that a key of SinkConfig.Keys can have made. None
+// of them can be made with a public key.
+var signatures = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
 // decodeToken returns the claims of a well-formed token that is valid now, give
-// or take skew. Its errors say nothing of the token's content.
-func decodeToken(token string, skew time.Duration) (jwt.MapClaims, error) {
+// or take skew, and signed as the mode asks. Its errors say nothing of the token's
+// content.
+func (s *Sink) decodeToken(token string, skew time.Duration) (jwt.MapClaims, error) {
 	claims := jwt.MapClaims{}
 	if token == "" {
 		return nil, errors.New("there is none")
+	}
+	if s.cfg.Auth == AuthVerify {
+		parser := jwt.NewParser(jwt.WithValidMethods(signatures), jwt.WithLeeway(skew), jwt.WithExpirationRequired())
+		_, err := parser.ParseWithClaims(token, claims, s.verificationKeys)
+		for _, known := range []error{jwt.ErrTokenMalformed, jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenRequiredClaimMissing} {
+			if errors.Is(err, known) {
+				return nil, known
+			}
+		}
+		if err != nil {
+			return nil, jwt.ErrTokenSignatureInvalid
+		}
+		return claims, nil
 	}
 	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
 		return nil, jwt.ErrTokenMalformed
@@ -100,6 +123,20 @@ func decodeToken(token string, skew time.Duration) (jwt.MapClaims, error) {
 		return nil, err
 	}
 	return claims, nil
+}
+
+// verificationKeys implements jwt.Keyfunc: the keys that may have signed, of which
+// the parser tries those that fit the algorithm.
+func (s *Sink) verificationKeys(*jwt.Token) (any, error) {
+	own, err := s.signing()
+	if err != nil {
+		return nil, err
+	}
+	keys := []jwt.VerificationKey{own.public}
+	for _, key := range s.cfg.Keys {
+		keys = append(keys, key)
+	}
+	return jwt.VerificationKeySet{Keys: keys}, nil
 }
 
 // hasScope reports whether the token has a scope; names compare without case.

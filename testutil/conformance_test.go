@@ -4,14 +4,20 @@ import (
 	"bufio"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -45,47 +51,128 @@ func TestConformance(t *testing.T) {
 			for _, f := range archive.Files {
 				files[f.Name] = string(f.Data)
 			}
-			got := runCase(t, files, false)
+			var got map[string]string
+			synctest.Test(t, func(t *testing.T) { got = runCase(t, files, false) })
 			if *update {
-				archive.Files = keep(archive.Files, "config", "request")
-				archive.Files = append(archive.Files,
-					txtar.File{Name: "answer", Data: []byte(got["answer"])},
-					txtar.File{Name: "stored", Data: []byte(got["stored"])})
+				archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool {
+					return f.Name != "config" && !strings.HasPrefix(f.Name, "request")
+				})
+				for _, name := range slices.SortedFunc(maps.Keys(got), byNumber) {
+					archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(got[name])})
+				}
 				if err := os.WriteFile(path, txtar.Format(archive), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			for transport, got := range map[string]map[string]string{"in process": got, "socket": runCase(t, files, true)} {
-				for _, name := range []string{"answer", "stored"} {
-					if diff := cmp.Diff(files[name], got[name]); diff != "" {
-						t.Errorf("%s: %s (-want +got):\n%s", transport, name, diff)
-					}
+			for _, f := range archive.Files {
+				if f.Name != "config" && !strings.HasPrefix(f.Name, "request") && got[f.Name] == "" && len(f.Data) > 0 {
+					t.Errorf("nothing became %q", f.Name)
+				}
+			}
+			for name, text := range got {
+				if diff := cmp.Diff(files[name], text); diff != "" {
+					t.Errorf("in process: %s (-want +got):\n%s", name, diff)
+				}
+			}
+			if strings.Contains(string(txtar.Format(archive)), "\nWAIT ") {
+				return // virtual time has no sockets
+			}
+			for name, text := range runCase(t, files, true) {
+				if diff := cmp.Diff(files[name], text); diff != "" {
+					t.Errorf("socket: %s (-want +got):\n%s", name, diff)
 				}
 			}
 		})
 	}
 }
 
-func keep(files []txtar.File, names ...string) []txtar.File {
-	return slices.DeleteFunc(files, func(f txtar.File) bool { return !slices.Contains(names, f.Name) })
+// caseConfig is the sink of a case: JSON of what SinkConfig has.
+type caseConfig struct {
+	Auth      testutil.AuthMode     `json:"auth"`
+	Parties   []testutil.Party      `json:"parties"`
+	Policy    []testutil.PolicyRule `json:"policy"`
+	Lag       string                `json:"lag"`
+	HTTPSOnly bool                  `json:"httpsOnly"`
 }
 
-// runCase sends the request of a case to a sink of its own and returns its answer
-// and what it stored.
+// webhooks answers pushes: with the status that the path ends with, or 200.
+type webhooks struct{}
+
+func (webhooks) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, err := strconv.Atoi(path.Base(r.URL.Path))
+	if err != nil {
+		status = http.StatusOK
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}
+
+// runCase sends the requests of a case to a sink of its own, and returns its
+// answers, what it stored and, in virtual time, what it pushed.
 func runCase(t *testing.T, files map[string]string, socket bool) map[string]string {
 	t.Helper()
-	var cfg testutil.SinkConfig
-	if auth, ok := strings.CutPrefix(strings.TrimSpace(files["config"]), "auth: "); ok {
-		cfg.Auth = testutil.AuthMode(auth)
+	var cc caseConfig
+	if text := files["config"]; text != "" {
+		if err := json.Unmarshal([]byte(text), &cc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := testutil.SinkConfig{
+		Auth: cc.Auth, Parties: cc.Parties, Policy: cc.Policy, HTTPSOnly: cc.HTTPSOnly,
+		BaseURL: "https://platform.altinn.no", WebhookTransport: webhooks{},
+	}
+	if cc.Lag != "" {
+		var err error
+		if cfg.VisibilityLag, err = time.ParseDuration(cc.Lag); err != nil {
+			t.Fatal(err)
+		}
 	}
 	sink := testutil.NewSinkWithConfig(t, cfg)
 	client, base := sink.Client(), "https://platform.altinn.no"
 	if socket {
 		client, base = socketClient(t), sink.URL()
 	}
+	got := map[string]string{}
+	for _, name := range slices.SortedFunc(maps.Keys(files), byNumber) {
+		number, ok := strings.CutPrefix(name, "request")
+		if !ok {
+			continue
+		}
+		if wait, ok := strings.CutPrefix(files[name], "WAIT "); ok {
+			d, err := time.ParseDuration(strings.TrimSpace(wait))
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(d)
+			continue
+		}
+		got["answer"+number] = send(t, sink, client, base, files[name])
+		if !socket {
+			synctest.Wait()
+		}
+		for socket && !sink.PushesIdle() {
+			runtime.Gosched()
+		}
+	}
+	got["stored"] = stored(t, sink)
+	if pushed := pushed(sink); !socket && pushed != "" {
+		got["pushed"] = pushed
+	}
+	return got
+}
 
-	head, body, _ := strings.Cut(files["request"], "\n\n")
+// byNumber orders "request", "request 2" and "request 10" so.
+func byNumber(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
+
+// send sends one request of a case and returns the answer.
+func send(t *testing.T, sink *testutil.Sink, client *http.Client, base, text string) string {
+	t.Helper()
+	head, body, _ := strings.Cut(text, "\n\n")
 	lines := bufio.NewScanner(strings.NewReader(head))
 	lines.Scan()
 	method, path, _ := strings.Cut(lines.Text(), " ")
@@ -112,15 +199,31 @@ func runCase(t *testing.T, files map[string]string, socket bool) map[string]stri
 
 	var b strings.Builder
 	b.WriteString(resp.Status + "\n")
-	for _, name := range []string{"Content-Type", "Location"} {
+	for _, name := range []string{"Content-Type", "Location", "Next"} {
 		if value := resp.Header.Get(name); value != "" {
-			b.WriteString(name + ": " + value + "\n")
+			b.WriteString(name + ": " + normalise(value, true) + "\n")
 		}
 	}
 	if len(answer) > 0 {
 		b.WriteString("\n" + normalise(string(answer), true) + "\n")
 	}
-	return map[string]string{"answer": b.String(), "stored": stored(t, sink)}
+	return b.String()
+}
+
+// pushed is what the sink has pushed, a line for each attempt and its body.
+func pushed(sink *testutil.Sink) string {
+	var lines []string
+	deliveries := sink.Deliveries()
+	for i := range deliveries {
+		d := &deliveries[i]
+		id := d.Event.ID()
+		if len(id) == len("00000000-0000-4000-8000-000000000001") {
+			id = "{uuid}"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s to %d %s: attempt %d, %d", d.Event.Type(), id, d.Subscription, d.Endpoint, d.Attempt, d.Status))
+	}
+	slices.Sort(lines)
+	return strings.Join(append(lines, ""), "\n")
 }
 
 // stored is what the sink has stored, one indented event after the other.
@@ -152,7 +255,11 @@ var generated = []struct {
 }{
 	{regexp.MustCompile(`"traceId":"00-[0-9a-f]{32}-[0-9a-f]{16}-00"`), `"traceId":"{trace id}"`},
 	{regexp.MustCompile(`^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$`), `"{uuid}"`},
+	{regexp.MustCompile(`"id":"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"`), `"id":"{uuid}"`},
+	{regexp.MustCompile(`after=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `after={uuid}`},
+	{regexp.MustCompile(`"time":"(2000|202\d|2[1-9]\d\d)-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z"`), `"time":"{now}"`},
 	{regexp.MustCompile(`"id": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"`), `"id": "{uuid}"`},
+	{regexp.MustCompile(`"created":"[^"]*"`), `"created":"{now}"`},
 	{regexp.MustCompile(`"time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z"`), `"time": "{now}"`},
 }
 

@@ -61,6 +61,10 @@ func (s *Sink) answer(ctx context.Context, x *exchange, reply Reply) fate {
 	}
 	if reply.Stored || !reply.instead() {
 		s.mux.ServeHTTP(x, x.request)
+		if x.request.Pattern == "" { // no operation: the service's 404 and 405 are empty
+			x.answer = nil
+			x.header.Del("Content-Type")
+		}
 	}
 	switch {
 	case reply.Hang:
@@ -105,11 +109,6 @@ func operation(op func(*exchange)) http.HandlerFunc {
 		x.request = r
 		op(x)
 	}
-}
-
-// notEmulated answers for operations that the service has and the sink has not.
-func notEmulated(x *exchange) {
-	x.problem(http.StatusNotImplemented, fmt.Sprintf("The sink does not emulate %s %s.", x.request.Method, x.request.URL.Path))
 }
 
 // readBody reads what the sink keeps of a body, and one byte more of a body that
@@ -178,6 +177,8 @@ func (x *exchange) problem(status int, detail string) {
 	switch status {
 	case http.StatusBadRequest:
 		kind = "https://tools.ietf.org/html/rfc7231#section-6.5.1"
+	case http.StatusNotFound:
+		kind = "https://tools.ietf.org/html/rfc7231#section-6.5.4"
 	case http.StatusInternalServerError:
 		kind = "https://tools.ietf.org/html/rfc7231#section-6.6.1"
 	}

@@ -1,6 +1,7 @@
 package testutil_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,18 +14,12 @@ func TestSink_Routes(t *testing.T) {
 	for _, tt := range []struct {
 		method, path string
 		status       int
-		body         string
 	}{
-		{"GET", "/events/api/v1/events?after=0", 501, `"detail":"The sink does not emulate GET /events/api/v1/events."`},
-		{"GET", "/events/api/v1/app/party", 501, "does not emulate"},
-		{"GET", "/events/api/v1/app/ttd/apps-test", 501, "does not emulate"},
-		{"POST", "/events/api/v1/subscriptions", 501, "does not emulate"},
-		{"DELETE", "/events/api/v1/subscriptions/1", 501, "does not emulate"},
-		{"POST", "/events/api/v1/tests/webhookreceiver", 501, "does not emulate"},
-		{"PUT", "/events/api/v1/app", 405, ""},
-		{"POST", "/events/api/v1/apps", 404, ""},
-		{"POST", "/app", 404, ""},
-		{"GET", "/", 404, ""},
+		{"PUT", "/events/api/v1/app", 405},
+		{"POST", "/events/api/v1/apps", 404},
+		{"POST", "/app", 404},
+		{"GET", "/", 404},
+		{"PATCH", "/events/api/v1/subscriptions/1", 405},
 	} {
 		t.Run(tt.method+tt.path, func(t *testing.T) {
 			t.Parallel()
@@ -41,12 +36,12 @@ func TestSink_Routes(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer resp.Body.Close()
-					var body strings.Builder
-					if err := resp.Write(&body); err != nil {
+					body, err := io.ReadAll(resp.Body)
+					if err != nil {
 						t.Fatal(err)
 					}
-					if resp.StatusCode != tt.status || !strings.Contains(body.String(), tt.body) {
-						t.Errorf("%s, want %d with %q; body is %s", resp.Status, tt.status, tt.body, body.String())
+					if resp.StatusCode != tt.status || len(body) > 0 {
+						t.Errorf("%s, want %d without a body; body is %s", resp.Status, tt.status, body)
 					}
 				})
 			}

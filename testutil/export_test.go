@@ -12,3 +12,20 @@ func (s *Sink) CachedTokens() int {
 	defer s.tokens.mu.Unlock()
 	return len(s.tokens.kept)
 }
+
+// PushesIdle reports whether no push is under way. Those that wait for their next
+// attempt do not count.
+func (s *Sink) PushesIdle() bool {
+	s.pushes.mu.Lock()
+	defer s.pushes.mu.Unlock()
+	return len(s.pushes.lanes) == 0
+}
+
+// The schedules of pushes.
+var (
+	PushSchedule       = pushSchedule
+	ValidationSchedule = validationSchedule
+)
+
+// DialLoopback is the check of addresses that webhooks resolve to.
+var DialLoopback = dialLoopback

@@ -15,7 +15,8 @@ import (
 type Request struct {
 	// Method is the HTTP method.
 	Method string
-	// Endpoint is the path below "/events/api/v1", such as "/app".
+	// Endpoint is the path below "/events/api/v1", such as "/app". It is "/deliveries"
+	// for a push to a webhook, of which the Reply is the webhook's answer.
 	Endpoint string
 	// Header is as received, tokens included.
 	Header http.Header
@@ -95,7 +96,8 @@ func (s *Sink) Intercept(hook func(Request) Reply) (lift func()) {
 // with Inject.
 type Fault struct {
 	// Endpoint is a prefix of the path below "/events/api/v1", such as "/app".
-	// Empty means every endpoint.
+	// Empty means every endpoint. "/deliveries" means the pushes to webhooks, which
+	// then end as if the webhook had failed so.
 	Endpoint string
 	// Method is the HTTP method; empty means every method.
 	Method string
@@ -136,6 +138,7 @@ func (s *Sink) Inject(f Fault) (lift func()) {
 		switch {
 		case f.Times > 0 && hits == f.Times,
 			!strings.HasPrefix(r.Endpoint, f.Endpoint),
+			r.Endpoint == endpointDeliveries && f.Endpoint == "",
 			f.Method != "" && !strings.EqualFold(f.Method, r.Method),
 			f.Rate > 0 && dice.Float64() >= f.Rate:
 			return Reply{}

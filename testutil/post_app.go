@@ -33,7 +33,7 @@ func (s *Sink) postApp(x *exchange) {
 	var app string
 	if s.cfg.Auth != AuthOff {
 		var reason string
-		if app, reason = platformAccess(x.request); reason != "" {
+		if app, reason = s.platformAccess(x.request); reason != "" {
 			x.empty(http.StatusForbidden, reason)
 			return
 		}
@@ -66,6 +66,7 @@ func (s *Sink) postApp(x *exchange) {
 		return
 	}
 	s.store.add(x, ev)
+	s.push(ev)
 	x.header.Set("Location", ev.Subject())
 	x.json(http.StatusCreated, contentJSON, ev.ID())
 }

@@ -23,7 +23,7 @@ func (s *Sink) postEvents(x *exchange) {
 		return
 	}
 	if !hasScope(claims, scopePublish) {
-		if _, reason := platformAccess(x.request); reason != "" {
+		if _, reason := s.platformAccess(x.request); reason != "" {
 			x.empty(http.StatusForbidden, fmt.Sprintf("no scope %s, and %s", scopePublish, reason))
 			return
 		}
@@ -45,9 +45,12 @@ func (s *Sink) postEvents(x *exchange) {
 		x.problem(http.StatusBadRequest, "A 'resource' property must be defined.")
 	case !resourceURN.MatchString(resource):
 		x.problem(http.StatusBadRequest, "'Resource' must be a valid urn.")
+	case !hasScope(claims, scopePublishAdmin) && !s.policy.permits(consumerOf(claims), resource, ActionPublish):
+		x.empty(http.StatusForbidden, "the policy denies publishing to "+resource)
 	default:
 		renameLegacyResource(ev, resource)
 		s.store.add(x, ev)
+		s.push(ev)
 		x.empty(http.StatusOK, "")
 	}
 }

@@ -1,12 +1,18 @@
 package testutil
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -43,6 +49,43 @@ type SinkConfig struct {
 	// Policy decides who may publish, read and subscribe to what. Defaults to
 	// permitting everything.
 	Policy []PolicyRule
+
+	// Keys verify tokens with AuthVerify, besides the sink's own key. ParseKeys reads
+	// them.
+	Keys []crypto.PublicKey
+
+	// BaseURL is what "next" links and validation events begin with. Defaults to the
+	// sink's address if it listens, and else to "https://platform.altinn.no".
+	BaseURL string
+
+	// AppsDomain makes a source filter whose host ends with it that of an app.
+	// Defaults to "apps.altinn.no".
+	AppsDomain string
+
+	// VisibilityLag hides the newest events from queries, as the service does for 30 s.
+	// Defaults to 0: an accepted event is in the next query.
+	VisibilityLag time.Duration
+
+	// MatchCache is how long the sink goes on with what it found an event's
+	// subscriptions to be, as the service does for an hour: new subscriptions get
+	// nothing so long, deleted ones still do. Defaults to 0: not at all.
+	MatchCache time.Duration
+
+	// HTTPSOnly refuses webhooks by http, as the service does. Without it they may
+	// be on a loopback address.
+	HTTPSOnly bool
+
+	// RemoteWebhooks lets the sink connect to webhooks on other machines. Without it
+	// their deliveries are held back and recorded as such.
+	RemoteWebhooks bool
+
+	// WebhookTransport sends deliveries in place of the network, and must return when
+	// its request's context ends. In a synctest bubble it has to be in process.
+	WebhookTransport http.RoundTripper
+
+	// RetryScale divides the waits between attempts to deliver, so that a day can
+	// pass in minutes. Defaults to 1.
+	RetryScale float64
 }
 
 func (c SinkConfig) withDefaults() SinkConfig {
@@ -52,18 +95,34 @@ func (c SinkConfig) withDefaults() SinkConfig {
 	if c.MaxEvents == 0 {
 		c.MaxEvents = defaultMaxEvents
 	}
+	if c.AppsDomain == "" {
+		c.AppsDomain = "apps.altinn.no"
+	}
+	if c.RetryScale == 0 {
+		c.RetryScale = 1
+	}
 	return c
 }
 
 func (c SinkConfig) validate() error {
 	var faults []error
-	switch c.Auth {
-	case "", AuthDecode, AuthOff:
-	default:
-		faults = append(faults, fmt.Errorf("testutil.SinkConfig: Auth is %q, want %q or %q", c.Auth, AuthDecode, AuthOff))
+	add := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf("testutil.SinkConfig: "+format, args...))
+		}
 	}
-	if c.MaxEvents < 0 {
-		faults = append(faults, fmt.Errorf("testutil.SinkConfig: MaxEvents is %d, want 0 (100,000) or more", c.MaxEvents))
+	add(!slices.Contains([]AuthMode{"", AuthDecode, AuthVerify, AuthOff}, c.Auth),
+		"Auth is %q, want %q, %q or %q", c.Auth, AuthDecode, AuthVerify, AuthOff)
+	add(c.MaxEvents < 0, "MaxEvents is %d, want 0 (100,000) or more", c.MaxEvents)
+	add(c.VisibilityLag < 0, "VisibilityLag is %v, want 0 (none) or more", c.VisibilityLag)
+	add(c.MatchCache < 0, "MatchCache is %v, want 0 (none) or more", c.MatchCache)
+	add(c.RetryScale < 0 || math.IsNaN(c.RetryScale), "RetryScale is %v, want more than 0", c.RetryScale)
+	base, err := url.Parse(c.BaseURL)
+	add(err != nil || c.BaseURL != "" && (base.Host == "" || base.Scheme != "http" && base.Scheme != "https"),
+		"BaseURL is %q, want an absolute URL", c.BaseURL)
+	for i, key := range c.Keys {
+		_, err := publicKey(key)
+		add(err != nil, "Keys: key %d: %v", i, err)
 	}
 	if err := validatePolicy(c.Policy); err != nil {
 		faults = append(faults, fmt.Errorf("testutil.SinkConfig: %w", err))
@@ -84,8 +143,10 @@ type Sink struct {
 	store  store
 	faults faults
 
-	register register
-	policy   policy
+	register      register
+	policy        policy
+	subscriptions subscriptions
+	pushes        pushes
 
 	signing func() (signer, error)
 	tokens  tokenCache
@@ -149,27 +210,45 @@ func newSink(cfg SinkConfig) (*Sink, error) {
 	s.store.init(cfg.MaxEvents)
 	s.register.set(cfg.Parties)
 	s.policy.set(cfg.Policy)
+	s.subscriptions.init()
+	s.pushes.init(s)
 	s.mux = s.routes()
 	return s, nil
 }
 
-// routes is the table of operations. What the service has and the sink has not
-// is answered 501, so that nobody takes it for a mistyped URL.
+// routes is the table of operations.
 func (s *Sink) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+basePath+"/app", operation(s.postApp))
-	mux.HandleFunc("POST "+basePath+"/events", operation(s.postEvents))
-	for _, pattern := range []string{
-		"GET " + basePath + "/app/party",
-		"GET " + basePath + "/app/{org}/{app}",
-		"GET " + basePath + "/events",
-		basePath + "/subscriptions",
-		basePath + "/subscriptions/",
-		"POST " + basePath + "/tests/webhookreceiver",
+	for pattern, op := range map[string]func(*exchange){
+		"POST /app":                        s.postApp,
+		"GET /app/{org}/{app}":             s.getApp,
+		"GET /app/party":                   s.getAppParty,
+		"POST /events":                     s.postEvents,
+		"GET /events":                      s.getEvents,
+		"POST /subscriptions":              s.postSubscriptions,
+		"GET /subscriptions":               s.getSubscriptions,
+		"GET /subscriptions/{id}":          s.getSubscription,
+		"DELETE /subscriptions/{id}":       s.deleteSubscription,
+		"PUT /subscriptions/validate/{id}": s.putValidate,
+		"POST /tests/webhookreceiver":      s.postWebhookReceiver,
 	} {
-		mux.HandleFunc(pattern, operation(notEmulated))
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.HandleFunc(method+" "+basePath+path, operation(op))
 	}
 	return mux
+}
+
+// baseURL is what the sink calls its own address.
+func (s *Sink) baseURL() string {
+	if s.cfg.BaseURL != "" {
+		return strings.TrimSuffix(s.cfg.BaseURL, "/")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener != nil {
+		return "http://" + s.listener.Addr().String()
+	}
+	return "https://platform.altinn.no"
 }
 
 // Close ends the sink: requests under way break off, later ones are refused as
@@ -186,6 +265,7 @@ func (s *Sink) Close() {
 	}
 	s.mu.Unlock()
 	s.serving.Wait()
+	s.pushes.close()
 }
 
 // begin counts an exchange in; it reports false once the sink is closed.

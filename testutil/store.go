@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/altinn-go/events/models"
 )
 
 const (
@@ -77,8 +79,12 @@ func (s *Sink) Dropped() int {
 	return s.store.dropped
 }
 
-// Reset forgets what was received. Faults stay.
-func (s *Sink) Reset() { s.store.reset() }
+// Reset forgets what was received and what was delivered. Faults, subscriptions and
+// deliveries that are still to be made stay.
+func (s *Sink) Reset() {
+	s.store.reset()
+	s.pushes.record.reset()
+}
 
 // entry is a Received and its place in the order of arrival. It does not change
 // once it is in the store.
@@ -104,6 +110,35 @@ func (e *entry) size() int {
 // identity is what makes two events the same one.
 type identity struct{ id, source string }
 
+// index finds stored entries by the value of an attribute, in order of arrival.
+type index map[string][]*entry
+
+func (x index) add(value string, e *entry) { x[value] = append(x[value], e) }
+
+// drop forgets the oldest entry with a value.
+func (x index) drop(value string) {
+	if rest := x[value][1:]; len(rest) > 0 {
+		x[value] = rest
+	} else {
+		delete(x, value)
+	}
+}
+
+// indexes are those that queries need.
+type indexes struct{ id, resource, subject, alternativeSubject index }
+
+func newIndexes() indexes { return indexes{index{}, index{}, index{}, index{}} }
+
+// each calls f with every index and the value that e has there.
+func (x indexes) each(e *entry, f func(index, string)) {
+	f(x.id, e.identity.id)
+	f(x.resource, extensionText(e.Event, models.ExtResource))
+	f(x.subject, e.Event.Subject())
+	if alternative := extensionText(e.Event, models.ExtAlternativeSubject); alternative != "" {
+		f(x.alternativeSubject, alternative)
+	}
+}
+
 // refusal is a request that did not end as the client wished.
 type refusal struct {
 	method, endpoint string
@@ -118,6 +153,7 @@ type store struct {
 	mu       sync.Mutex
 	kept     []*entry
 	known    map[identity]struct{} // of kept
+	indexes  indexes               // of kept, without duplicates
 	bytes    int                   // of kept
 	seq      int                   // of the newest entry ever
 	dropped  int
@@ -135,7 +171,7 @@ func (s *store) init(maxEvents int) {
 func (s *store) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kept, s.known = nil, map[identity]struct{}{}
+	s.kept, s.known, s.indexes = nil, map[identity]struct{}{}, newIndexes()
 	s.refusals, s.refused = nil, 0
 	s.bytes, s.dropped = 0, 0
 }
@@ -156,6 +192,9 @@ func (s *store) add(x *exchange, ev event.Event) {
 	_, e.Duplicate = s.known[e.identity]
 	s.known[e.identity] = struct{}{}
 	s.kept = append(s.kept, e)
+	if !e.Duplicate {
+		s.indexes.each(e, func(x index, value string) { x.add(value, e) })
+	}
 	s.bytes += e.size()
 	for len(s.kept) > s.maxEvents || s.bytes > s.maxBytes {
 		s.dropOldest()
@@ -172,6 +211,7 @@ func (s *store) dropOldest() {
 	s.dropped++
 	if !oldest.Duplicate {
 		delete(s.known, oldest.identity)
+		s.indexes.each(oldest, func(x index, value string) { x.drop(value) })
 	}
 }
 
@@ -207,6 +247,74 @@ func (s *store) since(seq int) (entries []*entry, changed <-chan struct{}) {
 	defer s.mu.Unlock()
 	from, _ := slices.BinarySearchFunc(s.kept, seq+1, func(e *entry, seq int) int { return e.seq - seq })
 	return slices.Clone(s.kept[from:]), s.changed
+}
+
+// query is what a query of the API asks the store for. Empty members match
+// everything.
+type query struct {
+	after                                 string // an event's id
+	resource, subject, alternativeSubject string
+	newest                                time.Time // hides what came later; zero hides nothing
+	limit                                 int
+
+	matches func(*entry) bool // the other filters
+}
+
+// find returns the first entries that match, without duplicates, in order of
+// arrival. It looks through the entries that share the rarest of the indexed
+// values.
+func (s *store) find(q query) []*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	candidates, all := s.kept, true
+	narrow := func(x index, value string) {
+		if value != "" && (all || len(x[value]) < len(candidates)) {
+			candidates, all = x[value], false
+		}
+	}
+	narrow(s.indexes.resource, q.resource)
+	narrow(s.indexes.subject, q.subject)
+	narrow(s.indexes.alternativeSubject, q.alternativeSubject)
+
+	// An id that is not there means from the beginning, one that several sources
+	// use the first of them.
+	var after int
+	if same := s.indexes.id[q.after]; q.after != "" && len(same) > 0 {
+		after = same[0].seq
+	}
+	from, _ := slices.BinarySearchFunc(candidates, after+1, func(e *entry, seq int) int { return e.seq - seq })
+	var found []*entry
+	for _, e := range candidates[from:] {
+		if len(found) == q.limit || !q.newest.IsZero() && e.ReceivedAt.After(q.newest) {
+			break
+		}
+		if e.Duplicate ||
+			q.resource != "" && extensionText(e.Event, models.ExtResource) != q.resource ||
+			q.subject != "" && e.Event.Subject() != q.subject ||
+			q.alternativeSubject != "" && extensionText(e.Event, models.ExtAlternativeSubject) != q.alternativeSubject ||
+			q.matches != nil && !q.matches(e) {
+			continue
+		}
+		found = append(found, e)
+	}
+	return found
+}
+
+// withID returns the kept events with an id, in order of arrival.
+func (s *store) withID(id string) []*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.indexes.id[id])
+}
+
+// oldest returns when the oldest kept entry came.
+func (s *store) oldest() (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.kept) == 0 {
+		return time.Time{}, false
+	}
+	return s.kept[0].ReceivedAt, true
 }
 
 // trouble returns what the report of a failed assertion says besides events.

@@ -88,11 +88,11 @@ func (s *Sink) mint(spec TokenSpec) (*oauth2.Token, error) {
 			claims[name] = at.Unix()
 		}
 	}
-	sign, err := s.signing()
+	own, err := s.signing()
 	if err != nil {
 		return nil, err
 	}
-	text, err := sign(claims)
+	text, err := own.sign(claims)
 	if err != nil {
 		return nil, err
 	}
@@ -164,16 +164,19 @@ func (c *tokenCache) get(key string, mint func() (*oauth2.Token, error)) (*oauth
 	return token, nil
 }
 
-// signer signs claims into a token.
-type signer func(jwt.MapClaims) (string, error)
+// signer is the sink's own key.
+type signer struct {
+	sign   func(jwt.MapClaims) (string, error)
+	public *ecdsa.PublicKey
+}
 
 // newSigner returns a signer with a key of its own.
 func newSigner() (signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return signer{}, err
 	}
-	return func(claims jwt.MapClaims) (string, error) {
+	return signer{public: &key.PublicKey, sign: func(claims jwt.MapClaims) (string, error) {
 		return jwt.NewWithClaims(jwt.SigningMethodES256, claims).SignedString(key)
-	}, nil
+	}}, nil
 }
