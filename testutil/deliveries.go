@@ -53,7 +53,7 @@ func (d *Delivery) Delivered() bool { return d.Status >= 200 && d.Status < 300 }
 // Deliveries returns the attempts to push events to webhooks in the order in which
 // they ended, the newest 10,000 of them.
 func (s *Sink) Deliveries() []Delivery {
-	all, _ := s.pushes.record.since(0)
+	all, _ := s.pushes.record.all()
 	for i := range all {
 		all[i].Event = all[i].Event.Clone()
 	}
@@ -68,7 +68,7 @@ func (s *Sink) Deliveries() []Delivery {
 // report lists the attempts.
 func (s *Sink) RequireDelivered(tb testing.TB, to string, want Want) Delivery {
 	tb.Helper()
-	all, _ := s.pushes.record.since(0)
+	all, _ := s.pushes.record.all()
 	return s.requireDelivered(tb, to, want, all)
 }
 
@@ -78,7 +78,7 @@ func (s *Sink) EventuallyDelivered(ctx context.Context, tb testing.TB, to string
 	tb.Helper()
 	for {
 		ended := ctx.Err() != nil
-		all, changed := s.pushes.record.since(0)
+		all, changed := s.pushes.record.all()
 		if ended || slices.ContainsFunc(all, func(d Delivery) bool { return d.to(to, want) }) {
 			return s.requireDelivered(tb, to, want, all)
 		}
@@ -140,7 +140,6 @@ func withoutQuery(endpoint string) string {
 type deliveries struct {
 	mu      sync.Mutex
 	kept    []Delivery
-	dropped int
 	changed chan struct{} // closed when one is added
 }
 
@@ -153,23 +152,21 @@ func (r *deliveries) add(d Delivery, err string) {
 	if len(r.kept) == maxKeptDeliveries {
 		r.kept[0] = Delivery{}
 		r.kept = r.kept[1:]
-		r.dropped++
 	}
 	r.kept = append(r.kept, d)
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// since returns what was added after the first n, and a channel that is closed when
-// more is.
-func (r *deliveries) since(n int) (added []Delivery, changed <-chan struct{}) {
+// all returns what is kept, and a channel that is closed when more is.
+func (r *deliveries) all() (kept []Delivery, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.kept[max(0, min(n-r.dropped, len(r.kept))):]), r.changed
+	return slices.Clone(r.kept), r.changed
 }
 
 func (r *deliveries) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept, r.dropped = nil, 0
+	r.kept = nil
 }

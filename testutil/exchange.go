@@ -51,7 +51,9 @@ func (s *Sink) exchange(ctx context.Context, r *http.Request, body []byte) (*exc
 		reply = s.faults.ask(Request{Method: r.Method, Endpoint: endpoint, Header: r.Header, Body: body})
 	}
 	fate := s.answer(ctx, x, reply)
-	s.store.journal(x, fate)
+	if !strings.HasPrefix(endpoint, controlPath) {
+		s.store.journal(x, fate)
+	}
 	return x, fate
 }
 
@@ -203,7 +205,7 @@ func (x *exchange) json(status int, contentType string, v any) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		panic(err) // only strings and problem details come here
+		panic(err) // only what has a JSON form comes here
 	}
 	x.header.Set("Content-Type", contentType)
 	x.status, x.answer = status, []byte(strings.TrimSuffix(b.String(), "\n"))

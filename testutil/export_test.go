@@ -1,5 +1,7 @@
 package testutil
 
+import "time"
+
 // SetMaxBytes replaces the bound on the bytes of kept requests.
 func (s *Sink) SetMaxBytes(n int) { s.store.maxBytes = n }
 
@@ -29,3 +31,6 @@ var (
 
 // DialLoopback is the check of addresses that webhooks resolve to.
 var DialLoopback = dialLoopback
+
+// SetReadTimeout replaces the bound on reading one request, before URL is called.
+func (s *Sink) SetReadTimeout(d time.Duration) { s.readTimeout = d }

@@ -82,14 +82,14 @@ func (r Reply) retryAfter(header http.Header) {
 	header.Set("Retry-After", strconv.FormatInt(int64((r.RetryAfter+roundUp)/time.Second), 10))
 }
 
-// Intercept asks hook about every request to the API, before the sink looks at
+// Intercept asks a hook about every request to the API, before the sink looks at
 // it, until lift is called. Of several hooks the oldest is asked first, and the
 // first Reply that is not zero holds.
 //
 // The sink calls one hook at a time, so a hook may count without a lock. It must
 // not wait, nor send requests to the sink; for a wait it returns a Delay.
-func (s *Sink) Intercept(hook func(Request) Reply) (lift func()) {
-	return s.faults.add(hook)
+func (s *Sink) Intercept(ask func(Request) Reply) (lift func()) {
+	return s.faults.add(&hook{reply: ask})
 }
 
 // Fault is a failure of the sink: what happens, and to which requests. Set it
@@ -134,18 +134,35 @@ func (s *Sink) Inject(f Fault) (lift func()) {
 		dice = rand.New(rand.NewPCG(f.Seed, f.Seed)) //nolint:gosec // must be repeatable
 		hits int
 	)
-	return s.Intercept(func(r Request) Reply {
+	h := &hook{fault: &f, left: f.Times}
+	h.reply = func(r Request) Reply {
 		switch {
 		case f.Times > 0 && hits == f.Times,
 			!strings.HasPrefix(r.Endpoint, f.Endpoint),
-			r.Endpoint == endpointDeliveries && f.Endpoint == "",
+			r.Endpoint == endpointDeliveries && !strings.HasPrefix(f.Endpoint, endpointDeliveries),
 			f.Method != "" && !strings.EqualFold(f.Method, r.Method),
 			f.Rate > 0 && dice.Float64() >= f.Rate:
 			return Reply{}
 		}
 		hits++
+		s.faults.used(h)
 		return reply
-	})
+	}
+	return s.faults.add(h)
+}
+
+// Faults returns what Inject has set and what is not used up or lifted, the oldest
+// first. Times is how often each will still happen.
+func (s *Sink) Faults() []Fault { return s.faults.injected() }
+
+// LiftFaults lifts everything that Inject has set. Hooks of Intercept stay.
+func (s *Sink) LiftFaults() { s.faults.lift() }
+
+// hook is something that decides about requests.
+type hook struct {
+	reply func(Request) Reply
+	fault *Fault // nil for Intercept
+	left  int    // of fault.Times
 }
 
 // faults are the hooks of a sink.
@@ -153,18 +170,50 @@ type faults struct {
 	calling sync.Mutex // one hook at a time
 
 	mu    sync.Mutex
-	hooks []*func(Request) Reply
+	hooks []*hook
 }
 
-func (f *faults) add(hook func(Request) Reply) (lift func()) {
+func (f *faults) add(h *hook) (lift func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.hooks = append(f.hooks, &hook)
+	f.hooks = append(f.hooks, h)
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.hooks = slices.DeleteFunc(f.hooks, func(h *func(Request) Reply) bool { return h == &hook })
+		f.hooks = slices.DeleteFunc(f.hooks, func(other *hook) bool { return other == h })
 	}
+}
+
+// used counts a fault that has happened, and drops one that is used up.
+func (f *faults) used(h *hook) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h.fault.Times == 0 {
+		return
+	}
+	if h.left--; h.left == 0 {
+		f.hooks = slices.DeleteFunc(f.hooks, func(other *hook) bool { return other == h })
+	}
+}
+
+func (f *faults) injected() []Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var set []Fault
+	for _, h := range f.hooks {
+		if h.fault != nil {
+			left := *h.fault
+			left.Times = h.left
+			set = append(set, left)
+		}
+	}
+	return set
+}
+
+func (f *faults) lift() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hooks = slices.DeleteFunc(f.hooks, func(h *hook) bool { return h.fault != nil })
 }
 
 func (f *faults) ask(r Request) Reply {
@@ -177,7 +226,7 @@ func (f *faults) ask(r Request) Reply {
 	f.calling.Lock()
 	defer f.calling.Unlock()
 	for _, hook := range hooks {
-		if reply := (*hook)(r); !reply.isZero() {
+		if reply := hook.reply(r); !reply.isZero() {
 			return reply
 		}
 	}

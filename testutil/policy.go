@@ -49,6 +49,16 @@ func (s *Sink) SetPolicy(rules []PolicyRule) error {
 	return nil
 }
 
+// ParsePolicy reads a policy from JSON, strictly: an array of objects with the
+// members of PolicyRule. The error says where and what.
+func ParsePolicy(data []byte) ([]PolicyRule, error) {
+	var rules []PolicyRule
+	if err := decodeStrict(data, &rules); err != nil {
+		return nil, err
+	}
+	return rules, validatePolicy(rules)
+}
+
 func validatePolicy(rules []PolicyRule) error {
 	var faults []error
 	for i, rule := range rules {

@@ -1,6 +1,9 @@
 package testutil
 
 import (
+	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,8 +24,48 @@ type Party struct {
 	MainUnit int `json:"mainUnit,omitempty"`
 }
 
-// SetParties replaces the register. See SinkConfig.Parties.
-func (s *Sink) SetParties(parties []Party) { s.register.set(parties) }
+// SetParties replaces the register. See SinkConfig.Parties. The error names every
+// party that cannot be meant; the register is unchanged then.
+func (s *Sink) SetParties(parties []Party) error {
+	if err := validateParties(parties); err != nil {
+		return err
+	}
+	s.register.set(parties)
+	return nil
+}
+
+// ParseParties reads a register from JSON, strictly: an array of objects with the
+// members of Party. The error says where and what, without the numbers.
+func ParseParties(data []byte) ([]Party, error) {
+	var parties []Party
+	if err := decodeStrict(data, &parties); err != nil {
+		return nil, err
+	}
+	return parties, validateParties(parties)
+}
+
+var personNumber = regexp.MustCompile(`^\d{11}$`)
+
+func validateParties(parties []Party) error {
+	var faults []error
+	known := map[int]bool{}
+	for _, p := range parties {
+		known[p.PartyID] = true
+	}
+	for i, p := range parties {
+		add := func(bad bool, fault string) {
+			if bad {
+				faults = append(faults, fmt.Errorf("party %d: %s", i, fault))
+			}
+		}
+		add(p.PartyID <= 0, "partyId is missing or not positive")
+		add((p.OrganisationNumber == "") == (p.PersonNumber == ""), "want organisationNumber or personNumber, and not both")
+		add(p.OrganisationNumber != "" && !unitNumber.MatchString(p.OrganisationNumber), "organisationNumber is not 9 digits")
+		add(p.PersonNumber != "" && !personNumber.MatchString(p.PersonNumber), "personNumber is not 11 digits")
+		add(p.MainUnit != 0 && !known[p.MainUnit], "mainUnit is the partyId of no party here")
+	}
+	return errors.Join(faults...)
+}
 
 // register is the sink's table of parties.
 type register struct {

@@ -1,6 +1,7 @@
 package testutil
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,21 +42,54 @@ func (s *Sink) listen() error {
 		return errors.New("closed before its socket was opened")
 	}
 	// The socket is the sink's, and Close ends it; no context of a caller does.
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // see above
+	listener, err := net.Listen("tcp", s.cfg.Addr) //nolint:noctx // see above
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.listener = listener
 	s.server = &http.Server{
-		Handler:           s.Handler(),
+		Handler:           s.local(listener.Addr(), s.Handler()),
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
+		ReadTimeout:       s.readTimeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	s.serving.Go(func() { _ = s.server.Serve(listener) })
 	return nil
+}
+
+// local refuses requests for other machines' names to a handler on a loopback
+// address: they come from a page whose name was made to resolve here.
+func (s *Sink) local(addr net.Addr, next http.Handler) http.Handler {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsLoopback() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if !isLoopback(strings.Trim(host, "[]")) {
+			http.Error(w, "The sink answers to localhost and loopback addresses only.", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Shutdown is Close for a program: it takes no new connections, lets requests under
+// way end and closes when they have or ctx ends, whose error it returns then.
+func (s *Sink) Shutdown(ctx context.Context) error {
+	defer s.Close()
+	s.mu.Lock()
+	server := s.server
+	s.mu.Unlock()
+	if server == nil {
+		return nil
+	}
+	return server.Shutdown(ctx)
 }
 
 // Handler returns the Events API as a handler, for programs that serve it
@@ -75,6 +110,8 @@ func (s *Sink) Handler() http.Handler {
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
+		// The deadline was for reading; a long delay or poll must not end with it.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		x, fate := s.exchange(r.Context(), r, body)
 		switch fate {
 		case answered:

@@ -32,6 +32,11 @@ type SinkConfig struct {
 	// AuthDecode.
 	Auth AuthMode
 
+	// Addr is where URL and StartSink listen. On a loopback address requests are
+	// refused whose Host header names another machine, so that no page elsewhere
+	// reaches the sink through a browser. Defaults to "127.0.0.1:0", a free port.
+	Addr string
+
 	// MaxEvents is how many requests with an event are kept; beyond it the
 	// oldest go first, see Sink.Dropped. Whatever it says, at most 256 MiB of
 	// requests are kept. Defaults to 100,000.
@@ -95,6 +100,9 @@ func (c SinkConfig) withDefaults() SinkConfig {
 	if c.MaxEvents == 0 {
 		c.MaxEvents = defaultMaxEvents
 	}
+	if c.Addr == "" {
+		c.Addr = "127.0.0.1:0"
+	}
 	if c.AppsDomain == "" {
 		c.AppsDomain = "apps.altinn.no"
 	}
@@ -124,8 +132,8 @@ func (c SinkConfig) validate() error {
 		_, err := publicKey(key)
 		add(err != nil, "Keys: key %d: %v", i, err)
 	}
-	if err := validatePolicy(c.Policy); err != nil {
-		faults = append(faults, fmt.Errorf("testutil.SinkConfig: %w", err))
+	for _, err := range []error{validatePolicy(c.Policy), validateParties(c.Parties)} {
+		add(err != nil, "%w", err)
 	}
 	return errors.Join(faults...)
 }
@@ -150,6 +158,8 @@ type Sink struct {
 
 	signing func() (signer, error)
 	tokens  tokenCache
+
+	readTimeout time.Duration // of one request
 
 	mu       sync.Mutex
 	closed   bool
@@ -204,6 +214,9 @@ func newSink(cfg SinkConfig) (*Sink, error) {
 	s := &Sink{
 		cfg:     cfg,
 		closing: make(chan struct{}),
+
+		readTimeout: time.Minute,
+
 		signing: sync.OnceValues(newSigner),
 		tokens:  tokenCache{kept: map[string]*oauth2.Token{}},
 	}
@@ -235,6 +248,24 @@ func (s *Sink) routes() *http.ServeMux {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+basePath+path, operation(op))
 	}
+	mux.HandleFunc("GET /health", operation(func(x *exchange) {
+		x.header.Set("Content-Type", "text/plain; charset=utf-8")
+		x.status, x.answer = http.StatusOK, []byte("ok\n")
+	}))
+	for pattern, op := range map[string]func(*exchange){
+		"GET /events":     s.controlEvents,
+		"DELETE /events":  s.controlReset,
+		"GET /wait":       s.controlWait,
+		"GET /deliveries": s.controlDeliveries,
+		"POST /faults":    s.controlInject,
+		"DELETE /faults":  s.controlLift,
+		"POST /tokens":    s.controlToken,
+		"PUT /policy":     s.controlPolicy,
+		"PUT /parties":    s.controlParties,
+	} {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.HandleFunc(method+" "+controlPath+path, control(op))
+	}
 	return mux
 }
 
@@ -259,6 +290,7 @@ func (s *Sink) Close() {
 	if !s.closed {
 		s.closed = true
 		close(s.closing)
+		s.pushes.cancel()
 		if s.server != nil {
 			_ = s.server.Close()
 		}
