@@ -3,10 +3,15 @@ package testutil
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/altinn-go/events/models"
 )
 
 // Require returns the one stored event that want describes, as a copy. It looks
@@ -96,4 +101,37 @@ func (s *Sink) require(tb testing.TB, want Want, entries []*entry, headline stri
 		tb.Fatal(s.reporter().ambiguous(want, matches))
 	}
 	return event.Event{}
+}
+
+// RequireOrder fails the test, at once, unless the stored events of an instance have
+// exactly these types, in order of arrival. The instance is the extension
+// resourceinstance: "{party}/{guid}" of an app, the id of a file transfer.
+func (s *Sink) RequireOrder(tb testing.TB, resourceInstance string, types ...string) {
+	tb.Helper()
+	var got []string
+	for _, ev := range s.Events() {
+		if extensionText(ev, models.ExtResourceInstance) == resourceInstance {
+			got = append(got, ev.Type())
+		}
+	}
+	if diff := cmp.Diff(types, got, cmpopts.EquateEmpty()); diff != "" {
+		tb.Fatalf("types of the events of instance %s (-want +got):\n%s", resourceInstance, diff)
+	}
+}
+
+// RequireNoDuplicates fails the test, at once, if an event arrived more than once
+// with the same id and source. Only those of POST /events can: POST /app gives each
+// its own id, so that a retry there is another event.
+func (s *Sink) RequireNoDuplicates(tb testing.TB) {
+	tb.Helper()
+	var again []string
+	entries, _ := s.store.since(0)
+	for _, e := range entries {
+		if e.Duplicate {
+			again = append(again, fmt.Sprintf("  %s %s", models.Redact(e.Event.Type()), models.Redact(e.Event.ID())))
+		}
+	}
+	if again != nil {
+		tb.Fatalf("%d events arrived again:\n%s", len(again), strings.Join(again, "\n"))
+	}
 }

@@ -21,17 +21,20 @@ import (
 func encodeCloudEvent(ev event.Event) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"specversion":"1.0"`)
+	required := func(name, value string) {
+		b.WriteByte(',')
+		writeJSONString(&b, name)
+		b.WriteByte(':')
+		writeJSONString(&b, value)
+	}
+	required("id", ev.ID())
+	required("source", ev.Source())
+	required("type", ev.Type())
 	member := func(name, value string) {
 		if value != "" {
-			b.WriteByte(',')
-			writeJSONString(&b, name)
-			b.WriteByte(':')
-			writeJSONString(&b, value)
+			required(name, value)
 		}
 	}
-	member("id", ev.ID())
-	member("source", ev.Source())
-	member("type", ev.Type())
 	member("datacontenttype", ev.DataContentType())
 	member("dataschema", ev.DataSchema())
 	member("subject", ev.Subject())

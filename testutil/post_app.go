@@ -65,8 +65,7 @@ func (s *Sink) postApp(x *exchange) {
 		x.reason += " " + err.Error()
 		return
 	}
-	s.store.add(x, ev)
-	s.push(ev)
+	s.accept(x, ev)
 	x.header.Set("Location", ev.Subject())
 	x.json(http.StatusCreated, contentJSON, ev.ID())
 }

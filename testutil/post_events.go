@@ -49,8 +49,7 @@ func (s *Sink) postEvents(x *exchange) {
 		x.empty(http.StatusForbidden, "the policy denies publishing to "+resource)
 	default:
 		renameLegacyResource(ev, resource)
-		s.store.add(x, ev)
-		s.push(ev)
+		s.accept(x, ev)
 		x.empty(http.StatusOK, "")
 	}
 }

@@ -176,15 +176,17 @@ func (s *store) reset() {
 	s.bytes, s.dropped = 0, 0
 }
 
+// accept stores the event of a request, and pushes it to who subscribes to it.
+func (s *Sink) accept(x *exchange, ev event.Event) {
+	s.store.add(Received{
+		Event: ev, ReceivedAt: time.Now(), Endpoint: x.endpoint, Header: x.request.Header.Clone(), Body: x.body,
+	})
+	s.push(ev)
+}
+
 // add stores an accepted event and wakes who waits for one.
-func (s *store) add(x *exchange, ev event.Event) {
-	e := &entry{identity: identity{ev.ID(), ev.Source()}, Received: Received{
-		Event:      ev,
-		ReceivedAt: time.Now(),
-		Endpoint:   x.endpoint,
-		Header:     x.request.Header.Clone(),
-		Body:       x.body,
-	}}
+func (s *store) add(r Received) {
+	e := &entry{identity: identity{r.Event.ID(), r.Event.Source()}, Received: r}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seq++

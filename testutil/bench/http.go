@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/altinn-go/events/publisher"
 	"github.com/google/uuid"
+
+	"github.com/altinn-go/events/publisher"
 )
 
 // inFlight is how many requests are under way at once, where a goal says so.
