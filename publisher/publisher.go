@@ -87,11 +87,18 @@ type Publisher struct {
 // New returns a Publisher that sends with sender. With a queue it starts the
 // relay that empties it, also of what an earlier process left there.
 //
-// The error names every fault of cfg.
+// The error names every fault of cfg. A sender with a method CheckDeferred() error is
+// asked whether it can send after the request that caused an event, if there is a
+// queue; an altinn.Client cannot with a user's token alone.
 func New(sender Sender, cfg Config) (*Publisher, error) {
 	err := cfg.validate()
 	if sender == nil {
 		err = errors.Join(errors.New("publisher.New: sender is nil, want for example an *altinn.Client"), err)
+	}
+	if s, ok := sender.(interface{ CheckDeferred() error }); ok && cfg.Queue != nil {
+		if deferred := s.CheckDeferred(); deferred != nil {
+			err = errors.Join(fmt.Errorf("publisher.New: %w", deferred), err)
+		}
 	}
 	if err != nil {
 		return nil, err

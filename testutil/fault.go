@@ -125,30 +125,33 @@ type Fault struct {
 // Inject makes the sink fail as f says, until f.Times is used up or lift is
 // called. Several faults follow the rule of Intercept, so two with Times happen
 // one after the other.
-func (s *Sink) Inject(f Fault) (lift func()) {
+func (s *Sink) Inject(f Fault) (lift func()) { return s.faults.inject(f) }
+
+// inject makes a hook of a fault.
+func (f *faults) inject(set Fault) (lift func()) {
 	var (
 		reply = Reply{
-			Status: f.Status, RetryAfter: f.RetryAfter, RetryAfterDate: f.RetryAfterDate,
-			Delay: f.Delay, Hang: f.Hang, Reset: f.Reset, Truncate: f.Truncate, Stored: f.Stored,
+			Status: set.Status, RetryAfter: set.RetryAfter, RetryAfterDate: set.RetryAfterDate,
+			Delay: set.Delay, Hang: set.Hang, Reset: set.Reset, Truncate: set.Truncate, Stored: set.Stored,
 		}
-		dice = rand.New(rand.NewPCG(f.Seed, f.Seed)) //nolint:gosec // must be repeatable
+		dice = rand.New(rand.NewPCG(set.Seed, set.Seed)) //nolint:gosec // must be repeatable
 		hits int
 	)
-	h := &hook{fault: &f, left: f.Times}
+	h := &hook{fault: &set, left: set.Times}
 	h.reply = func(r Request) Reply {
 		switch {
-		case f.Times > 0 && hits == f.Times,
-			!strings.HasPrefix(r.Endpoint, f.Endpoint),
-			r.Endpoint == endpointDeliveries && !strings.HasPrefix(f.Endpoint, endpointDeliveries),
-			f.Method != "" && !strings.EqualFold(f.Method, r.Method),
-			f.Rate > 0 && dice.Float64() >= f.Rate:
+		case set.Times > 0 && hits == set.Times,
+			!strings.HasPrefix(r.Endpoint, set.Endpoint),
+			r.Endpoint == endpointDeliveries && !strings.HasPrefix(set.Endpoint, endpointDeliveries),
+			set.Method != "" && !strings.EqualFold(set.Method, r.Method),
+			set.Rate > 0 && dice.Float64() >= set.Rate:
 			return Reply{}
 		}
 		hits++
-		s.faults.used(h)
+		f.used(h)
 		return reply
 	}
-	return s.faults.add(h)
+	return f.add(h)
 }
 
 // Faults returns what Inject has set and what is not used up or lifted, the oldest

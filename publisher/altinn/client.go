@@ -96,6 +96,19 @@ type Client struct {
 
 var _ publisher.Sender = (*Client)(nil)
 
+// CheckDeferred reports why events cannot be sent after the request that caused them,
+// which publisher.New asks if there is a queue: a source of tokens has said so with
+// a method of this name.
+func (c *Client) CheckDeferred() error {
+	var faults []error
+	for _, source := range []oauth2.TokenSource{c.credentials.Bearer, c.credentials.PlatformAccessToken} {
+		if s, ok := source.(interface{ CheckDeferred() error }); ok {
+			faults = append(faults, s.CheckDeferred())
+		}
+	}
+	return errors.Join(faults...)
+}
+
 // NewClient returns a client of the platform at platformURL.
 //
 // platformURL is "https://platform.altinn.no", "https://platform.tt02.altinn.no"

@@ -3,6 +3,7 @@ package credentials
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -70,8 +71,8 @@ type user struct {
 // WithUserToken, and of fallback's where it carries none: in background jobs, and
 // when a queue delivers after the request. fallback is told what the source is told
 // (altinn.AppTokenSource, altinn.Invalidator), and asked as a source that Bounded has
-// returned. It may be nil: then a token that is
-// missing is ErrNoUserToken.
+// returned. It may be nil: then a token that is missing is ErrNoUserToken, and
+// publisher.New refuses the client together with a queue.
 //
 // The source prints as REDACTED.
 func User(fallback oauth2.TokenSource) oauth2.TokenSource {
@@ -87,6 +88,15 @@ func (u user) TokenFor(ctx context.Context, org, app string) (*oauth2.Token, err
 		return nil, ErrNoUserToken
 	}
 	return u.fallback.(appTokenSource).TokenFor(ctx, org, app)
+}
+
+// CheckDeferred reports ErrNoUserToken if there is no fallback for events that are sent
+// after their request.
+func (u user) CheckDeferred() error {
+	if u.fallback == nil {
+		return fmt.Errorf("%w: events that a queue delivers come after their request; give User the service's own source", ErrNoUserToken)
+	}
+	return nil
 }
 
 // Token returns fallback's token: without a context there is no user.
