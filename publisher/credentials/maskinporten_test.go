@@ -402,3 +402,51 @@ func TestMaskinporten_LastGoodToken(t *testing.T) {
 		}
 	})
 }
+
+// Before a token runs out it is renewed in the background: nobody waits for a slow
+// issuer, and no token is used up before the next is there.
+func TestMaskinporten_RenewsAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := tokenService(t, testutil.TokenServiceConfig{})
+		m := newMaskinporten(t, newKey(t), maskinportenConfig(service))
+		if _, err := m.Token(); err != nil {
+			t.Fatal(err)
+		}
+		service.Inject(testutil.Fault{Endpoint: "/token", Delay: 5 * time.Second})
+		for time.Since(start) < time.Hour {
+			began := time.Now()
+			token, err := m.Token()
+			if err != nil || time.Since(began) > 0 {
+				t.Fatalf("waited %v, %v", time.Since(began), err)
+			}
+			if left := time.Until(token.Expiry); left < 5*time.Second {
+				t.Fatalf("a token with %v left", left)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		// A life of 120 s is renewed when 12 to 18 s are left.
+		if granted, _ := service.Issued(); granted < 32 || granted > 36 {
+			t.Errorf("%d grants in an hour, want about 34", granted)
+		}
+	})
+}
+
+// An issuer that asks for time is given it.
+func TestMaskinporten_RetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := tokenService(t, testutil.TokenServiceConfig{})
+		service.Inject(testutil.Fault{Endpoint: "/token", Status: http.StatusTooManyRequests, RetryAfter: 20 * time.Second, Times: 1})
+		m := newMaskinporten(t, newKey(t), maskinportenConfig(service))
+		for time.Since(start) < 20*time.Second {
+			if _, err := m.Token(); err == nil {
+				t.Fatalf("asked again after %v, want 20 s", time.Since(start))
+			}
+			time.Sleep(time.Second)
+		}
+		if _, err := m.Token(); err != nil {
+			t.Errorf("after 20 s: %v", err)
+		}
+	})
+}
