@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"golang.org/x/oauth2"
 
@@ -86,6 +87,7 @@ type Client struct {
 	credentials Credentials
 	encoder     publisher.Encoder
 	base        string
+	url         *url.URL // base, parsed
 
 	// shareHeaders tells that transport never writes to a request's header, so
 	// that calls with the same tokens may share one.
@@ -126,6 +128,7 @@ func NewClient(platformURL string, cfg Config) (*Client, error) {
 		credentials:  cfg.Credentials,
 		encoder:      publisher.Encoder{DropUnsupported: cfg.DropUnsupported, CheckDigits: cfg.CheckDigits},
 		base:         base.String(),
+		url:          base,
 		shareHeaders: shareHeaders,
 	}
 	c.app.init(http.MethodPost, base, publisher.EndpointApp, c.header("application/json"))

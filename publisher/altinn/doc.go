@@ -1,6 +1,7 @@
-// Package altinn is the client of the Altinn Events API: it posts encoded
-// events to POST /app and POST /events, once per call, and says what the
-// service answered in terms of what to do next.
+// Package altinn is the client of the Altinn Events API, in both directions: it posts
+// encoded events to POST /app and POST /events, once per call, and says what the
+// service answered in terms of what to do next; and it subscribes to events and reads
+// them. Both ask for the same tokens at the same address, so they are one client.
 //
 //	client, err := altinn.NewClient("https://platform.tt02.altinn.no", altinn.Config{
 //		Credentials: altinn.Credentials{PlatformAccessToken: platform, Bearer: user},
@@ -41,6 +42,24 @@
 // take a context is asked on a goroutine of its own, which a source that hangs keeps
 // until it returns, see credentials.Bounded. Replies are read to their end, up to 64 KiB, so
 // that connections are used again; a longer reply costs its connection.
+//
+// # Subscribing and reading
+//
+// Ensure makes the subscriptions that a program declares, and waits until their
+// webhooks are validated; package middleware/webhook receives what is pushed.
+// Subscribe, Subscriptions and Unsubscribe are the calls beneath it. What would never
+// match is refused before it is sent, see Subscription.Validate.
+//
+// Events reads what the service keeps, page by page, as an iterator; Poll goes on for as
+// long as its context. Either begins after an event whose id the caller has kept:
+//
+//	for ev, err := range client.Poll(ctx, altinn.Query{Resource: resource, After: cursor}, altinn.PollConfig{}) {
+//		if err != nil {
+//			logger.Warn("reading events", slog.Any("error", err))
+//			continue // Poll waits and goes on
+//		}
+//		cursor = ev.ID() // once the event is done
+//	}
 //
 // # Secrets and personal data
 //

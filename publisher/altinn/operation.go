@@ -20,6 +20,8 @@ type operation struct {
 	request *http.Request
 	// header is what every request sends.
 	header http.Header
+	// whole says that a success has to be read to its end.
+	whole bool
 	// authorized is header with the tokens of the last request.
 	authorized atomic.Pointer[authorizedHeader]
 }
@@ -85,6 +87,9 @@ func (op *operation) newRequest(ctx context.Context, header http.Header, body []
 	r.Body = io.NopCloser(&p.reader)
 	r.ContentLength = int64(len(body))
 	r.GetBody = p.again
+	if len(body) == 0 {
+		r.Body = http.NoBody
+	}
 	return r
 }
 

@@ -15,8 +15,12 @@ import (
 	"github.com/altinn-go/events/publisher/outbox"
 )
 
-// maxReplyBytes is how much of a reply is read.
-const maxReplyBytes = 64 << 10
+const (
+	// maxReplyBytes is how much is read of a reply that matters little.
+	maxReplyBytes = 64 << 10
+	// maxPageBytes bounds a reply that matters whole.
+	maxPageBytes = 64 << 20
+)
 
 // replyBuffers holds what replies are read into: *[maxReplyBytes]byte.
 var replyBuffers = sync.Pool{New: func() any { return new([maxReplyBytes]byte) }}
@@ -89,6 +93,9 @@ func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, 
 	if err != nil {
 		return c.networkError(ctx, op, t, err)
 	}
+	if op.whole && resp.StatusCode/100 == 2 {
+		return c.readWhole(ctx, op, t, resp, accept)
+	}
 	buf := replyBuffers.Get().(*[maxReplyBytes]byte)
 	defer replyBuffers.Put(buf)
 	reply := readReply(resp, buf[:])
@@ -98,6 +105,20 @@ func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, 
 	if accept != nil {
 		accept(reply)
 	}
+	return nil
+}
+
+// readWhole hands all of a reply to accept. One that breaks off is no answer.
+func (c *Client) readWhole(ctx context.Context, op *operation, t tokens, resp *http.Response, accept func(reply []byte)) error {
+	defer resp.Body.Close()
+	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxPageBytes+1))
+	if err == nil && len(reply) > maxPageBytes {
+		err = fmt.Errorf("the answer is longer than %d bytes; ask for smaller pages", maxPageBytes)
+	}
+	if err != nil {
+		return c.networkError(ctx, op, t, err)
+	}
+	accept(reply)
 	return nil
 }
 
