@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/altinn-go/events/middleware"
+	"github.com/altinn-go/events/middleware/webhook"
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
@@ -51,6 +53,73 @@ func TestReadme(t *testing.T) {
 // plain is code without indentation and directives.
 func plain(code []byte) string {
 	return regexp.MustCompile(`(?m)^\t+| //nolint:.*$`).ReplaceAllString(string(code), "")
+}
+
+func subscribe(ctx context.Context, e *echo.Echo, client *altinn.Client, db *sql.DB, secret string) error {
+	inbox, err := sqlite.NewInbox(db, sqlite.InboxConfig{}) // remembers what was done in the handler's own transaction
+	if err != nil {
+		return err
+	}
+	receiver, err := webhook.New(webhook.Config{Secrets: []string{secret}, Inbox: inbox})
+	if err != nil {
+		return err
+	}
+	receiver.On(models.TypeInstanceCreated, func(ctx context.Context, r webhook.Received) error {
+		tx, _ := sqlite.InboxTx(ctx)
+		_, err := tx.ExecContext(ctx, "INSERT INTO archive (instance) VALUES (?)", r.Instance.ResourceInstance())
+		return err
+	})
+	e.POST("/events", receiver.Echo())
+
+	plan, err := client.Ensure(ctx, altinn.EnsureConfig{}, altinn.Subscription{
+		EndPoint:       "https://subscriber.example.com/events?code=" + url.QueryEscape(secret),
+		ResourceFilter: models.AppResource("ttd", "apps-test"),
+	})
+	_ = plan
+	return err
+}
+
+// TestReadme_Subscribing runs the README's code for subscribers.
+func TestReadme_Subscribing(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	sink := testutil.NewSinkWithConfig(t, testutil.SinkConfig{WebhookTransport: inProcess{e}})
+	client, err := altinn.NewClient("https://platform.altinn.no", altinn.Config{Credentials: sink.Credentials(), Transport: sink.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.OpenDB(filepath.Join(t.TempDir(), "app.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE archive (instance TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := subscribe(t.Context(), e, client, db, "a long and random secret"); err != nil {
+		t.Fatal(err)
+	}
+	app := models.App{Org: "ttd", Name: "apps-test"}
+	instance := models.Instance{ID: "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd", InstanceOwner: models.InstanceOwner{PartyID: "50019855"}}
+	if err := sink.Publisher(t).Publish(t.Context(), app.Created(instance)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	sink.EventuallyDelivered(ctx, t, "", testutil.Want{Type: models.TypeInstanceCreated})
+	var archived string
+	if err := db.QueryRowContext(t.Context(), "SELECT instance FROM archive").Scan(&archived); err != nil || archived != instance.ID {
+		t.Errorf("archived %q, %v", archived, err)
+	}
+}
+
+// inProcess sends requests to a handler.
+type inProcess struct{ handler http.Handler }
+
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	p.handler.ServeHTTP(w, r)
+	return w.Result(), nil
 }
 
 func mount(ctx context.Context, e *echo.Echo, logger *slog.Logger) error {

@@ -36,6 +36,17 @@
 // missing, 403 for a source address that is not allowed, 405 for a method other than
 // POST, 413 for a body above 1 MiB, 415 for another media type, 400 for all else.
 //
+// # Filters
+//
+// A subscription of Broker filters by resource, by subject and by type. What it cannot
+// is filtered here: Only has a handler called for events About a file transfer or
+// instance, or To an organisation or party. Which types a sender and which a recipient
+// is sent is the table models.BrokerTypes:
+//
+//	for _, eventType := range models.BrokerTypes(models.BrokerRecipient) {
+//		receiver.On(eventType, webhook.Only(download, webhook.To("/organisation/986252933")))
+//	}
+//
 // # Guarantees
 //
 // Once: an event of an id and source that was done is answered 200 and not handled

@@ -76,8 +76,7 @@ func FromEnv(opts EnvOptions) (*Set, error) {
 		"MASKINPORTEN_KEY_PASSWORD", "MASKINPORTEN_KEY_PASSWORD_FILE", "MASKINPORTEN_KEY_ID", "MASKINPORTEN_CONSUMER_ORG")
 	if !platform && !maskinporten {
 		if set.Environment.Name == "local" && len(e.faults) == 0 {
-			err := set.develop()
-			return set, err
+			return Development(set.Environment.PlatformURL)
 		}
 		if set.Environment.Name != "local" {
 			e.fault("ALTINN_PLATFORM_KEY_FILE", "is missing")
@@ -181,11 +180,14 @@ func (e *env) exchange(where Environment, keys KeySource, client string, scopes 
 	return ours
 }
 
-// develop fills in tokens of a key that nobody knows.
-func (s *Set) develop() error {
+// Development returns a set for a sink, or whoever else at platformURL does not verify
+// signatures: tokens of the service owner ttd, and of any app, signed by a key that is
+// made for the occasion.
+func Development(platformURL string) (*Set, error) {
+	s := &Set{Environment: Local(platformURL)}
 	signer, err := rsa.GenerateKey(rand.Reader, minKeyBits)
 	if err != nil {
-		return fmt.Errorf("development key: %w", err)
+		return nil, fmt.Errorf("development key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "development"},
@@ -193,18 +195,18 @@ func (s *Set) develop() error {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &signer.PublicKey, signer)
 	if err != nil {
-		return fmt.Errorf("development certificate: %w", err)
+		return nil, fmt.Errorf("development certificate: %w", err)
 	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		return fmt.Errorf("development certificate: %w", err)
+		return nil, fmt.Errorf("development certificate: %w", err)
 	}
 	key, err := NewKey(signer, certificate)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.PlatformAccessToken, err = NewPlatform(key, PlatformConfig{}); err != nil {
-		return err
+		return nil, err
 	}
 	s.Bearer = &developmentToken{cache: cache{fetch: func(context.Context) (*oauth2.Token, error) {
 		expires := time.Now().Add(30 * time.Minute)
@@ -213,7 +215,7 @@ func (s *Set) develop() error {
 		})
 		return &oauth2.Token{AccessToken: text, TokenType: "Bearer", Expiry: expires}, err
 	}}}
-	return nil
+	return s, nil
 }
 
 // developmentToken is the source of the bearer token of a Set for development.

@@ -257,6 +257,30 @@ func TestMaskinporten_RotatedKey(t *testing.T) {
 	})
 }
 
+// Keys that the issuer changes are none of ours to notice.
+func TestExchange_IssuerRotates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := tokenService(t, testutil.TokenServiceConfig{})
+		exchange, err := credentials.NewExchange(newMaskinporten(t, newKey(t), maskinportenConfig(service)),
+			credentials.ExchangeConfig{Transport: service.Transport()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 3 {
+			token, err := exchange.Token()
+			if err != nil {
+				t.Fatal(err)
+			}
+			parse(t, token.AccessToken, service.Keys()[n])
+			if err := service.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Minute)
+		}
+	})
+}
+
 func TestExchange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
