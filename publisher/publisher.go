@@ -122,6 +122,15 @@ func New(sender Sender, cfg Config) (*Publisher, error) {
 	return p, nil
 }
 
+// Relaying reports whether the relay runs, which delivers what is in the queue: from New
+// to Close. Without a queue there is none, and it reports true until Close.
+func (p *Publisher) Relaying() bool {
+	if p.cfg.Queue == nil {
+		return p.running.Err() == nil
+	}
+	return p.relaying.Err() == nil
+}
+
 // Queued reports whether events go through a queue, so that Publish returns
 // before they are delivered.
 func (p *Publisher) Queued() bool { return p.cfg.Queue != nil }

@@ -1,0 +1,48 @@
+// Package telemetry shows publishing to OpenTelemetry: it is a publisher.Observer that
+// makes spans and metrics, and a health check for readiness probes.
+//
+//	observer, err := telemetry.New(telemetry.Config{
+//		TracerProvider: otel.GetTracerProvider(),
+//		MeterProvider:  otel.GetMeterProvider(),
+//		Stats:          queue.Stats,
+//	})
+//	...
+//	pub, err := publisher.New(client, publisher.Config{Queue: queue, Observer: observer})
+//	e.GET("/health/events", echo.WrapHandler(telemetry.Health(telemetry.HealthConfig{Stats: queue.Stats, Relaying: pub.Relaying})))
+//
+// Give sqlite.Config and postgres.Config the same Observer, for PublishTx. Nothing is
+// global: without a provider its part is not recorded and allocates nothing.
+//
+// # Spans
+//
+//	publish   producer   from Publish to its acceptance; a child of the request's span
+//	deliver   client     one attempt; a child of publish, also when a queue delivers it
+//	                     later or another process does: the queue keeps the trace context
+//	process   consumer   Observer.Process around the handling of a pushed event; a child
+//	                     of publish, of which events to POST /events carry the context in
+//	                     the extension traceparent of CloudEvents
+//
+// # Metrics
+//
+//	messaging.client.sent.messages        {message}  events that the endpoint has taken
+//	messaging.client.operation.duration   s          attempts to deliver, failed ones with error.type
+//	messaging.process.duration            s          handlings by Process
+//	altinn.events.published               {event}    ends of Publish, by outcome: accepted, invalid, failed
+//	altinn.events.retried                 {event}    failed attempts that another follows
+//	altinn.events.discarded               {event}    events that were given up: alert on it
+//	altinn.events.lag                     s          from Publish to the endpoint's answer
+//	altinn.events.queue.depth             {event}    by state: pending, sending, delivered, discarded
+//	altinn.events.queue.oldest.age        s          of the oldest event that is not delivered
+//
+// Attributes have few values: messaging.destination.name is the endpoint, altinn.queue
+// is Config.Queue, cloudevents.event_type is one that Altinn has, with
+// "app.instance.process.movedTo" for every task, or "other". error.type is a status, or
+// rejected, unauthorized, unavailable.
+//
+// # Personal data
+//
+// No span and no metric has a subject, data, or a text that the endpoint wrote. The ids
+// of events are in spans, redacted like everything that is logged.
+//
+// Source: OpenTelemetry semantic conventions for messaging and for CloudEvents (1.37).
+package telemetry
