@@ -211,7 +211,13 @@ func (rc *Receiver) receive(ctx context.Context, w http.ResponseWriter, r *http.
 	if !rc.secrets.match(r.URL.Query().Get(rc.cfg.SecretParameter)) {
 		return refused(http.StatusUnauthorized, errors.New("the secret is wrong or missing"))
 	}
+	// A body that trickles in has no more time than the rest; a server that cannot
+	// bound it has a ReadTimeout.
+	body := http.NewResponseController(w)
+	deadline, _ := ctx.Deadline()
+	_ = body.SetReadDeadline(deadline)
 	ev, status, err := decode(w, r)
+	_ = body.SetReadDeadline(time.Time{})
 	if err != nil {
 		return refused(status, err)
 	}

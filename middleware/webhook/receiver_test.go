@@ -537,6 +537,61 @@ func TestReceiver_BrokenBody(t *testing.T) {
 	}
 }
 
+// A body that trickles in ends with the timeout, however slow its sender is.
+func TestReceiver_SlowBody(t *testing.T) {
+	t.Parallel()
+	rc := newReceiver(t, webhook.Config{Timeout: 100 * time.Millisecond})
+	rc.On("*", func(context.Context, webhook.Received) error { t.Error("it was handled"); return nil })
+	answered := make(chan int, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorded := &statusWriter{ResponseWriter: w}
+		rc.ServeHTTP(recorded, r)
+		answered <- recorded.status
+	}))
+	defer server.Close()
+	reader, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+target, reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	go func() {
+		_, _ = writer.Write([]byte("{")) // and then nothing
+	}()
+	go func() {
+		if resp, err := transport.RoundTrip(req); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	select {
+	case status := <-answered:
+		if status != http.StatusBadRequest {
+			t.Errorf("%d, want 400", status)
+		}
+	case <-ctx.Done():
+		t.Error("never answered")
+	}
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+
+	status int
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
