@@ -1,0 +1,420 @@
+package examples_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/labstack/echo/v4"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/altinn-go/events/middleware"
+	"github.com/altinn-go/events/middleware/webhook"
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/publisher"
+	"github.com/altinn-go/events/publisher/altinn"
+	"github.com/altinn-go/events/publisher/outbox/sqlite"
+	"github.com/altinn-go/events/publisher/telemetry"
+	"github.com/altinn-go/events/testutil"
+)
+
+// The planted numbers. Neither is anybody's: the first has the check digits of a test
+// person's, the second is the seed documents'.
+var planted = []string{"16035001577", "01017512345"}
+
+// outputs is everything that somebody other than the subscriber gets to see, by where.
+type outputs struct {
+	mu   sync.Mutex
+	seen map[string]*bytes.Buffer
+}
+
+// at returns the writer of a place.
+func (o *outputs) at(place string) writerFunc {
+	return func(p []byte) (int, error) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.seen[place] == nil {
+			o.seen[place] = &bytes.Buffer{}
+		}
+		return o.seen[place].Write(p)
+	}
+}
+
+// error notes every form of an error.
+func (o *outputs) error(place string, err error) {
+	if err != nil {
+		fmt.Fprintf(o.at(place), "%v\n%+v\n%#v\n%q\n", err, err, err, err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
+
+// leaks are the places that have a planted number, however it is written, with a line
+// of each.
+func (o *outputs) leaks() map[string]string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	found := map[string]string{}
+	for place, text := range o.seen {
+		for line := range strings.Lines(text.String()) {
+			for _, number := range planted {
+				if spelling(number).MatchString(line) {
+					found[place] = line
+				}
+			}
+		}
+	}
+	return found
+}
+
+// spelling finds a number with or without separators between its digits.
+func spelling(number string) *regexp.Regexp {
+	return regexp.MustCompile(strings.Join(strings.Split(number, ""), `(?:[ .\-_/]|%20|\\u0020|&#32;)?`))
+}
+
+// world is an app, its queue in a file, the Events API and a subscriber, all watched.
+type world struct {
+	out      *outputs
+	app      *echo.Echo
+	sink     *testutil.Sink
+	pub      *publisher.Publisher
+	direct   *publisher.Publisher
+	queue    *sqlite.Queue
+	path     string
+	spans    *tracetest.SpanRecorder
+	reader   *sdkmetric.ManualReader
+	closeAll func()
+}
+
+func newWorld(t *testing.T, out *outputs) *world {
+	t.Helper()
+	w := &world{out: out, path: filepath.Join(t.TempDir(), "app.db"), spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
+	logger := slog.New(slog.NewJSONHandler(out.at("log"), &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))
+	observer, err := telemetry.New(telemetry.Config{
+		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans)),
+		MeterProvider:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver := newSubscriber(t, logger, observer)
+	w.sink = testutil.NewSinkWithConfig(t, testutil.SinkConfig{WebhookTransport: inProcess{receiver}, RetryScale: 1e6})
+	client, err := altinn.NewClient("https://platform.altinn.no", altinn.Config{Credentials: w.sink.Credentials(), Transport: w.sink.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.OpenDB(w.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.queue, err = sqlite.New(db, sqlite.Config{Observer: observer}); err != nil {
+		t.Fatal(err)
+	}
+	retry := publisher.RetryPolicy{Base: time.Millisecond, Max: 5 * time.Millisecond, MaxAttempts: 5}
+	if w.pub, err = publisher.New(client, publisher.Config{Queue: w.queue, Logger: logger, Observer: observer, Retry: retry}); err != nil {
+		t.Fatal(err)
+	}
+	if w.direct, err = publisher.New(client, publisher.Config{Logger: logger, Observer: observer, TryTimeout: 200 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	w.app = newLeakyApp(w.pub, out)
+	w.closeAll = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		out.error("close", errors.Join(w.direct.Close(ctx), w.pub.Close(ctx), w.queue.Close(ctx), db.Close()))
+	}
+	_, err = client.Ensure(t.Context(), altinn.EnsureConfig{}, altinn.Subscription{
+		EndPoint: "https://subscriber.example.com/events?code=a+long+and+random+secret", ResourceFilter: models.AppResource("ttd", "apps-test"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// newSubscriber fails in every way that a handler can, with the number in its words.
+func newSubscriber(t *testing.T, logger *slog.Logger, observer *telemetry.Observer) http.Handler {
+	t.Helper()
+	receiver, err := webhook.New(webhook.Config{Secrets: []string{"a long and random secret"}, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	calls := 0
+	receiver.On("*", func(ctx context.Context, r webhook.Received) error {
+		return observer.Process(ctx, r.Event, func(context.Context) error {
+			mu.Lock()
+			calls++
+			n := calls
+			mu.Unlock()
+			broken := fmt.Errorf("no archive of %s, who is %s", r.Event.Subject(), planted[0])
+			switch n % 5 {
+			case 0:
+				return broken
+			case 1:
+				return webhook.Permanent(broken)
+			case 2:
+				return fmt.Errorf("%w: %w", webhook.ErrNotYet, broken)
+			case 3:
+				panic(broken)
+			default:
+				return nil
+			}
+		})
+	})
+	return receiver
+}
+
+// newLeakyApp is an app template whose handlers fail with the number in their words. The
+// app's own errors are its own affair; what is seen here is the library's.
+func newLeakyApp(pub *publisher.Publisher, out *outputs) *echo.Echo {
+	app := models.App{Org: "ttd", Name: "apps-test"}
+	e := echo.New()
+	e.HTTPErrorHandler = func(_ error, c echo.Context) { _ = c.NoContent(http.StatusInternalServerError) }
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc { // as Recover, with nothing said
+		return func(c echo.Context) (err error) {
+			defer func() {
+				if recover() != nil {
+					err = errors.New("panic")
+				}
+			}()
+			return next(c)
+		}
+	})
+	e.Use(middleware.AppLifecycleWithConfig(middleware.AppLifecycleConfig{Publisher: pub, App: app, ErrorHandler: func(err error, _ echo.Context) error {
+		out.error("ErrorHandler", err)
+		return nil
+	}}))
+	const created = `{"id":"50019855/428a4575-2c04-4400-89a3-1aaadd2579cd","appId":"ttd/apps-test","instanceOwner":{"partyId":"50019855","personNumber":%q}}`
+	e.POST("/ttd/apps-test/instances", func(c echo.Context) error {
+		switch c.QueryParam("how") {
+		case "malformed":
+			return c.Blob(http.StatusCreated, "application/json", []byte(`{"id":7,"instanceOwner":{"personNumber":"`+planted[0]+`"`))
+		case "wrong":
+			return c.Blob(http.StatusCreated, "application/json", fmt.Appendf(nil, `{"id":"%s","instanceOwner":{"partyId":%q}}`, planted[0], planted[1]))
+		case "error":
+			return errors.New("no such person: " + planted[0])
+		case "panic":
+			panic(planted[0])
+		case "emit":
+			bad := event.New()
+			bad.SetType("app.instance. " + planted[0])
+			bad.SetSubject("/person/" + planted[1] + " ")
+			bad.SetSource("https://ttd.apps.altinn.no/ttd/apps-test/instances/" + planted[0])
+			out.error("Emit", middleware.Emit(c, bad))
+		}
+		return c.Blob(http.StatusCreated, "application/json", fmt.Appendf(nil, created, planted[1]))
+	})
+	return e
+}
+
+func (w *world) request(t *testing.T, how string) {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ttd/apps-test/instances?how="+how, strings.NewReader(`{}`))
+	w.app.ServeHTTP(httptest.NewRecorder(), req)
+}
+
+// failures are what the endpoint does, with the number in its words where it has any.
+func failures() []testutil.Reply {
+	text := []byte(`{"title":"Bad ` + planted[0] + `","detail":"No access to /person/` + planted[1] + `","errors":{"subject":["16035 001577 is wrong"]}}`)
+	return []testutil.Reply{
+		{Status: 400, Body: text}, {Status: 401, Body: text}, {Status: 403, Body: text}, {Status: 409, Body: []byte("plain " + planted[0])},
+		{Status: 401, Body: []byte(`"ttd/apps-test is not authorized to create events for https://x/` + planted[0] + `"`)},
+		{Status: 302, Header: http.Header{"Location": {"https://elsewhere.example.com/person/" + planted[0] + "?id=" + planted[1]}}},
+		{Status: 429, Body: text, RetryAfter: time.Second}, {Status: 500, Body: text}, {Status: 503, Body: []byte("<html>" + planted[0] + "</html>")},
+		{Reset: true}, {Truncate: true},
+	}
+}
+
+// A national identity number is in the event and nowhere else: app, queue, endpoint,
+// subscriber and operator go through success and every failure, and nothing that they
+// say has it.
+func TestPersonalDataStaysInTheEvent(t *testing.T) {
+	t.Parallel()
+	out := &outputs{seen: map[string]*bytes.Buffer{}}
+	w := newWorld(t, out)
+	for _, how := range []string{"", "malformed", "wrong", "error", "panic", "emit"} {
+		w.request(t, how)
+	}
+	broker := models.Broker{PlatformURL: "https://platform.altinn.no"}
+	transfer := models.FileTransfer{ID: "b1c2d3e4-0000-4000-8000-000000000001", ResourceID: "files", Sender: planted[0]}
+	out.error("models", broker.Validate())
+	for _, events := range [][]event.Event{
+		broker.Events(models.TypeBrokerPublished, transfer), {personal("e1")}, {withID(personal(planted[0]), "malformed type "+planted[1])},
+	} {
+		out.error("Publish", w.direct.Publish(t.Context(), events...))
+		fmt.Fprintln(out.at("models"), models.Validator{}.Validate(events[0]))
+	}
+	for n, failure := range failures() {
+		left := 3
+		lift := w.sink.Intercept(func(r testutil.Request) testutil.Reply {
+			if left == 0 || r.Method != http.MethodPost || r.Endpoint == "/deliveries" {
+				return testutil.Reply{}
+			}
+			left--
+			return failure
+		})
+		w.request(t, "")
+		out.error("Publish", w.direct.Publish(t.Context(), personal(fmt.Sprint("e", n))))
+		out.error("Publish", w.direct.Publish(t.Context(), created(n)))
+		lift()
+		if err := w.direct.Publish(t.Context(), created(100+n)); err != nil {
+			t.Errorf("after failure %d: %v", n, err)
+		}
+	}
+	drain, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	out.error("Drain", w.queue.Drain(drain))
+	w.collect(t)
+	w.assertions(t)
+	w.closeAll()
+	w.operate(t)
+
+	if leaks := out.leaks(); len(leaks) > 0 {
+		for place, line := range leaks {
+			t.Errorf("%s has a planted number: %.300s", place, line)
+		}
+	}
+	// What was looked at is what there was to see.
+	for _, place := range []string{"log", "Publish", "ErrorHandler", "Emit", "spans", "metrics", "outbox", "assertions", "models"} {
+		if out.seen[place] == nil || out.seen[place].Len() < 50 {
+			t.Errorf("nothing was seen at %q", place)
+		}
+	}
+	fmt.Fprintln(out.at("control"), "number 160350 01577 in words")
+	if leaks := out.leaks(); leaks["control"] == "" {
+		t.Error("a planted number is not found")
+	}
+	if n := len(w.sink.Events()); n < 5 || !strings.Contains(fmt.Sprint(w.sink.Events()), planted[1]) {
+		t.Errorf("%d events have arrived, and none with the number", n)
+	}
+}
+
+// personal is an event about a person.
+func personal(id string) event.Event {
+	ev := event.New()
+	ev.SetID(id)
+	ev.SetType("test.person")
+	ev.SetSource("https://example.com/persons")
+	ev.SetSubject("urn:altinn:person:identifier-no:" + planted[0])
+	ev.SetExtension(models.ExtResource, "urn:altinn:resource:persons")
+	ev.SetExtension(models.ExtAlternativeSubject, "/person/"+planted[1])
+	_ = ev.SetData(event.ApplicationJSON, map[string]string{"person": planted[0]})
+	return ev
+}
+
+func withID(ev event.Event, eventType string) event.Event {
+	ev.SetType(eventType)
+	return ev
+}
+
+func created(n int) event.Event {
+	return models.App{Org: "ttd", Name: "apps-test"}.Created(models.Instance{
+		ID:            fmt.Sprintf("50019855/428a4575-2c04-4400-89a3-%012d", n),
+		InstanceOwner: models.InstanceOwner{PartyID: "50019855", PersonNumber: planted[1]},
+	})
+}
+
+// collect notes spans and metrics.
+func (w *world) collect(t *testing.T) {
+	t.Helper()
+	for _, s := range w.spans.Ended() {
+		fmt.Fprintln(w.out.at("spans"), s.Name(), s.Attributes(), s.Events(), s.Status(), s.Resource())
+	}
+	var data metricdata.ResourceMetrics
+	if err := w.reader.Collect(t.Context(), &data); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range data.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			fmt.Fprintf(w.out.at("metrics"), "%s %+v\n", m.Name, m.Data)
+		}
+	}
+	fmt.Fprintln(w.out.at("values"), w.pub, w.queue, w.direct)
+}
+
+// assertions notes what the sink's assertions say when they fail.
+func (w *world) assertions(t *testing.T) {
+	t.Helper()
+	for _, assert := range []func(testing.TB){
+		func(tb testing.TB) { w.sink.Require(tb, testutil.Want{Subject: "/person/" + planted[0]}) },
+		func(tb testing.TB) { w.sink.Require(tb, testutil.Want{AlternativeSubject: "/person/" + planted[1]}) },
+		func(tb testing.TB) { w.sink.RequireNone(tb, testutil.Want{}, 0) },
+		func(tb testing.TB) { w.sink.RequireDelivered(tb, "", testutil.Want{Subject: "/person/" + planted[0]}) },
+		func(tb testing.TB) { w.sink.RequireNoDuplicates(tb) },
+		func(tb testing.TB) { w.sink.RequireOrder(tb, "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd") },
+		func(tb testing.TB) { w.sink.Golden(tb, "none") },
+	} {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			assert(&failingTB{TB: t, out: w.out})
+		}()
+		<-done
+	}
+}
+
+// failingTB notes why a test fails, in place of failing.
+type failingTB struct {
+	testing.TB
+
+	out *outputs
+}
+
+func (f *failingTB) Helper() {}
+
+func (f *failingTB) Fatal(args ...any) {
+	fmt.Fprintln(f.out.at("assertions"), args...)
+	runtime.Goexit()
+}
+
+func (f *failingTB) Fatalf(format string, args ...any) { f.Fatal(fmt.Sprintf(format, args...)) }
+
+// operate runs every command of the operator on the queue, and looks at the files
+// beside it.
+func (w *world) operate(t *testing.T) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "outbox")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../publisher/outbox/cmd/outbox").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	for _, command := range []string{
+		"stats", "list -status pending", "list -status delivered", "list -status discarded", "-json list -status delivered", "-json list -status discarded",
+		"show 1", "-json show 1", "show 2", "show 999", "requeue all", "requeue 999", "purge -status delivered", "purge -status nonsense", "nonsense",
+	} {
+		args := append([]string{"-store", "sqlite:" + w.path}, strings.Fields(command)...)
+		out, err := exec.CommandContext(t.Context(), binary, args...).CombinedOutput()
+		fmt.Fprintf(w.out.at("outbox"), "%s: %v\n%s\n", command, err, out)
+	}
+	err := filepath.WalkDir(filepath.Dir(w.path), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(path, w.path) {
+			return err // the queue's own files hold events
+		}
+		text, err := os.ReadFile(path)
+		_, _ = w.out.at("file " + path).Write(append(text, path...))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
