@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ import (
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
+	"github.com/altinn-go/events/publisher/outbox"
 	"github.com/altinn-go/events/publisher/outbox/sqlite"
 	"github.com/altinn-go/events/publisher/telemetry"
 	"github.com/altinn-go/events/testutil"
@@ -238,11 +240,17 @@ func (w *world) request(t *testing.T, how string) {
 func failures() []testutil.Reply {
 	text := []byte(`{"title":"Bad ` + planted[0] + `","detail":"No access to /person/` + planted[1] + `","errors":{"subject":["16035 001577 is wrong"]}}`)
 	return []testutil.Reply{
-		{Status: 400, Body: text}, {Status: 401, Body: text}, {Status: 403, Body: text}, {Status: 409, Body: []byte("plain " + planted[0])},
+		{Status: 400, Body: text},
+		{Status: 401, Body: text},
+		{Status: 403, Body: text},
+		{Status: 409, Body: []byte("plain " + planted[0])},
 		{Status: 401, Body: []byte(`"ttd/apps-test is not authorized to create events for https://x/` + planted[0] + `"`)},
 		{Status: 302, Header: http.Header{"Location": {"https://elsewhere.example.com/person/" + planted[0] + "?id=" + planted[1]}}},
-		{Status: 429, Body: text, RetryAfter: time.Second}, {Status: 500, Body: text}, {Status: 503, Body: []byte("<html>" + planted[0] + "</html>")},
-		{Reset: true}, {Truncate: true},
+		{Status: 429, Body: text, RetryAfter: time.Second},
+		{Status: 500, Body: text},
+		{Status: 503, Body: []byte("<html>" + planted[0] + "</html>")},
+		{Reset: true},
+		{Truncate: true},
 	}
 }
 
@@ -276,12 +284,15 @@ func TestPersonalDataStaysInTheEvent(t *testing.T) {
 		})
 		w.request(t, "")
 		out.error("Publish", w.direct.Publish(t.Context(), personal(fmt.Sprint("e", n))))
+		out.error("Publish", w.direct.Publish(t.Context(), withID(personal(fmt.Sprint("t", n)), "test.about."+planted[0])))
+		out.error("Publish", w.pub.Publish(t.Context(), withID(personal(fmt.Sprint("q", n, "-", planted[1])), "test.about."+planted[0])))
 		out.error("Publish", w.direct.Publish(t.Context(), created(n)))
 		lift()
 		if err := w.direct.Publish(t.Context(), created(100+n)); err != nil {
 			t.Errorf("after failure %d: %v", n, err)
 		}
 	}
+	leakySender(t, out)
 	drain, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	out.error("Drain", w.queue.Drain(drain))
@@ -308,6 +319,69 @@ func TestPersonalDataStaysInTheEvent(t *testing.T) {
 	if n := len(w.sink.Events()); n < 5 || !strings.Contains(fmt.Sprint(w.sink.Events()), planted[1]) {
 		t.Errorf("%d events have arrived, and none with the number", n)
 	}
+}
+
+// leakySender runs a publisher whose sender and queue have the number in every error,
+// and whose sender panics with it.
+func leakySender(t *testing.T, out *outputs) {
+	t.Helper()
+	logger := slog.New(slog.NewJSONHandler(out.at("log"), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	queue := &leakyQueue{Memory: outbox.NewMemory(outbox.Config{})}
+	for _, q := range []outbox.Queue{nil, queue} {
+		var calls atomic.Int64
+		sender := sendFunc(func(context.Context, outbox.Item) error {
+			switch calls.Add(1) % 4 {
+			case 0:
+				panic("for " + planted[0])
+			case 1:
+				return fmt.Errorf("%w: no person %s", publisher.ErrUnavailable, planted[0])
+			case 2:
+				return fmt.Errorf("somebody's own words about %s", planted[1])
+			default:
+				return fmt.Errorf("%w: %s", publisher.ErrRejected, planted[0])
+			}
+		})
+		pub, err := publisher.New(sender, publisher.Config{
+			Queue: q, Logger: logger, Retry: publisher.RetryPolicy{Base: time.Millisecond, Max: time.Millisecond, MaxAttempts: 3},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 8 {
+			out.error("Publish of a sender of one's own", pub.Publish(t.Context(), withID(personal(fmt.Sprint("s", n)), "test.about."+planted[0])))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		out.error("close", pub.Close(ctx))
+		cancel()
+		if q == nil {
+			continue
+		}
+		discarded, err := queue.Discarded(t.Context(), outbox.Page{})
+		if err != nil || len(discarded) == 0 {
+			t.Errorf("%d discarded, %v", len(discarded), err)
+		}
+		for i := range discarded {
+			fmt.Fprintln(out.at("reasons of discarded events"), discarded[i].Reason)
+		}
+	}
+}
+
+type sendFunc func(context.Context, outbox.Item) error
+
+func (f sendFunc) Send(ctx context.Context, item outbox.Item) error { return f(ctx, item) }
+
+// leakyQueue breaks once, with the number in its words.
+type leakyQueue struct {
+	*outbox.Memory
+
+	broken atomic.Bool
+}
+
+func (q *leakyQueue) Run(ctx context.Context, deliver func(context.Context, outbox.Item) outbox.Outcome) error {
+	if !q.broken.Swap(true) {
+		return errors.New("the disk of " + planted[0] + " is full")
+	}
+	return q.Memory.Run(ctx, deliver)
 }
 
 // personal is an event about a person.
@@ -357,13 +431,22 @@ func (w *world) collect(t *testing.T) {
 func (w *world) assertions(t *testing.T) {
 	t.Helper()
 	for _, assert := range []func(testing.TB){
-		func(tb testing.TB) { w.sink.Require(tb, testutil.Want{Subject: "/person/" + planted[0]}) },
-		func(tb testing.TB) { w.sink.Require(tb, testutil.Want{AlternativeSubject: "/person/" + planted[1]}) },
-		func(tb testing.TB) { w.sink.RequireNone(tb, testutil.Want{}, 0) },
-		func(tb testing.TB) { w.sink.RequireDelivered(tb, "", testutil.Want{Subject: "/person/" + planted[0]}) },
-		func(tb testing.TB) { w.sink.RequireNoDuplicates(tb) },
-		func(tb testing.TB) { w.sink.RequireOrder(tb, "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd") },
-		func(tb testing.TB) { w.sink.Golden(tb, "none") },
+		func(tb testing.TB) { tb.Helper(); w.sink.Require(tb, testutil.Want{Subject: "/person/" + planted[0]}) },
+		func(tb testing.TB) {
+			tb.Helper()
+			w.sink.Require(tb, testutil.Want{AlternativeSubject: "/person/" + planted[1]})
+		},
+		func(tb testing.TB) { tb.Helper(); w.sink.RequireNone(tb, testutil.Want{}, 0) },
+		func(tb testing.TB) {
+			tb.Helper()
+			w.sink.RequireDelivered(tb, "", testutil.Want{Subject: "/person/" + planted[0]})
+		},
+		func(tb testing.TB) { tb.Helper(); w.sink.RequireNoDuplicates(tb) },
+		func(tb testing.TB) {
+			tb.Helper()
+			w.sink.RequireOrder(tb, "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd")
+		},
+		func(tb testing.TB) { tb.Helper(); w.sink.Golden(tb, "none") },
 	} {
 		done := make(chan struct{})
 		go func() {

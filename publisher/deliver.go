@@ -97,9 +97,7 @@ func (p *Publisher) delivered(ctx context.Context, item outbox.Item, took time.D
 	if item.Attempt > 1 {
 		level = slog.LevelInfo // the end of what a warning began
 	}
-	if p.cfg.Logger.Enabled(ctx, level) {
-		p.cfg.Logger.LogAttrs(ctx, level, "event delivered", attrs(item, nil, took)...)
-	}
+	p.log(ctx, &p.deliveredLines, level, "event delivered", item, nil, took)
 	p.cfg.Observer.Delivered(ctx, item)
 }
 
@@ -108,15 +106,32 @@ func (p *Publisher) retried(ctx context.Context, item outbox.Item, err error, at
 	if item.Attempt == 1 {
 		level = slog.LevelWarn
 	}
-	if p.cfg.Logger.Enabled(ctx, level) {
-		p.cfg.Logger.LogAttrs(ctx, level, "event not delivered, will be retried", attrs(item, err, took)...)
-	}
+	p.log(ctx, &p.retriedLines, level, "event not delivered, will be retried", item, err, took)
 	p.cfg.Observer.Retried(ctx, item, err, at)
 }
 
 func (p *Publisher) discarded(ctx context.Context, item outbox.Item, err error, took time.Duration) {
 	p.cfg.Logger.LogAttrs(ctx, slog.LevelError, "event discarded", attrs(item, err, took)...)
 	p.cfg.Observer.Discarded(ctx, item, err)
+}
+
+// log writes a line about an attempt, unless it is one of very many of its kind. Who
+// logs at Debug gets all of them.
+func (p *Publisher) log(ctx context.Context, lines *sampler, level slog.Level, text string, item outbox.Item, err error, took time.Duration) {
+	if !p.cfg.Logger.Enabled(ctx, level) {
+		return
+	}
+	all := attrs(item, err, took)
+	if !p.cfg.Logger.Enabled(ctx, slog.LevelDebug) {
+		ok, suppressed := lines.allow(time.Now())
+		if !ok {
+			return
+		}
+		if suppressed > 0 {
+			all = append(all, slog.Int("suppressed", suppressed))
+		}
+	}
+	p.cfg.Logger.LogAttrs(ctx, level, text, all...) //nolint:sloglint // one of two texts
 }
 
 // attrs is what a log line says of an attempt. It names the event, never a

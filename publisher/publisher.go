@@ -32,7 +32,9 @@ type Config struct {
 
 	// Logger gets one line for an event's first failure and one for its end, at
 	// Debug one for every attempt. Keys: event_id, event_type, endpoint, attempt,
-	// status, duration_ms, error. Nil is silent.
+	// status, duration_ms, error. Of failures that are retried, and of deliveries after
+	// them, 10 lines a second are written each; the next has the key suppressed, how
+	// many were not. Events that are discarded have a line each. Nil is silent.
 	Logger *slog.Logger
 
 	// Observer watches every step. Nil watches nothing.
@@ -82,6 +84,8 @@ type Publisher struct {
 	breakOff   context.CancelFunc
 	relaying   context.Context // ends when the relay has ended
 	relayEnded context.CancelFunc
+
+	deliveredLines, retriedLines sampler
 }
 
 // New returns a Publisher that sends with sender. With a queue it starts the
