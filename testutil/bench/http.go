@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/altinn-go/events/publisher"
+	"github.com/google/uuid"
 )
 
 // inFlight is how many requests are under way at once, where a goal says so.

@@ -12,12 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/altinn-go/events/publisher/outbox"
+	"github.com/altinn-go/events/publisher/outbox/postgres"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-
-	"github.com/altinn-go/events/publisher/outbox"
-	"github.com/altinn-go/events/publisher/outbox/postgres"
 )
 
 // errNoPostgres skips what needs a server.

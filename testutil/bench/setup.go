@@ -5,13 +5,12 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/cloudevents/sdk-go/v2/event"
-
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
 	"github.com/altinn-go/events/publisher/credentials"
 	"github.com/altinn-go/events/publisher/outbox"
+	"github.com/cloudevents/sdk-go/v2/event"
 )
 
 // What is published everywhere: an event of about 314 bytes.

@@ -8,10 +8,9 @@ import (
 	"syscall"
 	"time"
 
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
-
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/outbox"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 )
 
 // stub is a transport that takes every event without a network, and a floor under
