@@ -2,6 +2,9 @@
 # module graph of those who use the library.
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+# Modules of their own, so that what they need is in nobody else's graph.
+NESTED := testutil/bench examples/observability
+
 # How long each fuzz target runs.
 FUZZTIME ?= 1m
 
@@ -16,18 +19,18 @@ check: tidy lint test ## what CI checks: module files, lint, vet, race tests
 test: ## all tests with the race detector
 	go vet ./...
 	go test -race -timeout 10m ./...
-	cd testutil/bench && go vet ./... && go test -timeout 5m ./...
+	@set -e; for module in $(NESTED); do (cd $$module && go vet ./... && go test -timeout 5m ./...); done
 
 test/postgres: ## the tests that need PostgreSQL (TEST_DATABASE_URL, or the server's binaries); they fail rather than skip
 	CI=true go test -race -timeout 10m ./publisher/outbox/postgres/... ./publisher/outbox/cmd/... ./testutil/pgtest/... ./examples/apptemplate/...
 
 lint: ## golangci-lint
 	$(GOLANGCI_LINT) run ./...
-	cd testutil/bench && $(GOLANGCI_LINT) run ./...
+	@set -e; for module in $(NESTED); do (cd $$module && $(GOLANGCI_LINT) run ./...); done
 
 tidy: ## fail if go.mod or go.sum is not tidy
 	go mod tidy -diff
-	cd testutil/bench && go mod tidy -diff
+	@set -e; for module in $(NESTED); do (cd $$module && go mod tidy -diff); done
 
 fuzz: ## run every fuzz target for FUZZTIME (default 1m)
 	@set -e; for pkg in $$(go list ./...); do \
