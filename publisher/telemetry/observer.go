@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
@@ -51,6 +53,8 @@ type Observer struct {
 	retried, discarded        metric.Int64Counter
 	duration, lag, processing metric.Float64Histogram
 	registration              metric.Registration
+
+	kept sync.Map // of labelKey to metric.MeasurementOption; as few as the values of the labels
 }
 
 var _ publisher.Observer = (*Observer)(nil)
@@ -194,7 +198,7 @@ func (o *Observer) Publishing(ctx context.Context, ev event.Event) (context.Cont
 // Published ends it.
 func (o *Observer) Published(ctx context.Context, item outbox.Item, err error) {
 	if a := activityOf(ctx); o.tracer != nil && a != nil && a.span != nil {
-		a.span.SetAttributes(keyDestination.String(item.Endpoint), keyMessageID.String(models.Redact(item.ID)))
+		a.span.SetAttributes(keyDestination.String(item.Endpoint), keyMessageID.String(messageID(item.ID)))
 		end(a.span, err)
 	}
 	if o.measured {
@@ -204,7 +208,7 @@ func (o *Observer) Published(ctx context.Context, item outbox.Item, err error) {
 		} else if err != nil {
 			outcome = "failed"
 		}
-		o.published.Add(ctx, 1, metric.WithAttributes(o.queue, keyEventType.String(KnownType(item.Type)), keyOutcome.String(outcome)))
+		o.published.Add(ctx, 1, o.labels(labelKey{eventType: KnownType(item.Type), outcome: outcome}))
 	}
 }
 
@@ -222,7 +226,7 @@ func (o *Observer) Delivering(ctx context.Context, item outbox.Item) context.Con
 		//nolint:spancheck // the call that ends the attempt ends it
 		ctx, a.span = o.tracer.Start(ctx, "deliver "+item.Endpoint, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			keySystem.String(system), keyOperation.String("deliver"), keyOperationOf.String("send"), keyDestination.String(item.Endpoint),
-			keyEventType.String(KnownType(item.Type)), keyMessageID.String(models.Redact(item.ID)), keyAttempt.Int(item.Attempt),
+			keyEventType.String(KnownType(item.Type)), keyMessageID.String(messageID(item.ID)), keyAttempt.Int(item.Attempt),
 		))
 	}
 	return context.WithValue(ctx, activityKey{}, a)
@@ -240,11 +244,9 @@ func withTraceParent(ctx context.Context, text string) context.Context {
 func (o *Observer) Delivered(ctx context.Context, item outbox.Item) {
 	o.attempted(ctx, item, nil)
 	if o.measured {
-		labels := metric.WithAttributes(o.queue, keySystem.String(system), keyOperation.String("deliver"),
-			keyDestination.String(item.Endpoint), keyEventType.String(KnownType(item.Type)))
-		o.sent.Add(ctx, 1, labels)
+		o.sent.Add(ctx, 1, o.labels(labelKey{operation: "deliver", endpoint: item.Endpoint, eventType: KnownType(item.Type)}))
 		if !item.PublishedAt.IsZero() {
-			o.lag.Record(ctx, max(0, time.Since(item.PublishedAt).Seconds()), metric.WithAttributes(o.queue, keyDestination.String(item.Endpoint)))
+			o.lag.Record(ctx, max(0, time.Since(item.PublishedAt).Seconds()), o.labels(labelKey{endpoint: item.Endpoint}))
 		}
 	}
 }
@@ -266,7 +268,32 @@ func (o *Observer) Discarded(ctx context.Context, item outbox.Item, err error) {
 }
 
 func (o *Observer) failure(item outbox.Item, err error) metric.MeasurementOption {
-	return metric.WithAttributes(o.queue, keyDestination.String(item.Endpoint), keyEventType.String(KnownType(item.Type)), keyErrorType.String(errorType(err)))
+	return o.labels(labelKey{endpoint: item.Endpoint, eventType: KnownType(item.Type), errorType: errorType(err)})
+}
+
+// labelKey is what distinguishes a measurement; empty members are no label.
+type labelKey struct{ operation, endpoint, eventType, errorType, outcome string }
+
+// labels returns the labels of a measurement, which are made once: sorting them costs
+// more than the measurement.
+func (o *Observer) labels(key labelKey) metric.MeasurementOption {
+	if kept, ok := o.kept.Load(key); ok {
+		return kept.(metric.MeasurementOption)
+	}
+	all := []attribute.KeyValue{o.queue}
+	if key.operation != "" {
+		all = append(all, keySystem.String(system))
+	}
+	for name, value := range map[attribute.Key]string{
+		keyOperation: key.operation, keyDestination: key.endpoint, keyEventType: key.eventType, keyErrorType: key.errorType, keyOutcome: key.outcome,
+	} {
+		if value != "" {
+			all = append(all, name.String(value))
+		}
+	}
+	made := metric.WithAttributeSet(attribute.NewSet(all...))
+	o.kept.Store(key, made)
+	return made
 }
 
 // attempted ends the span of an attempt and measures it.
@@ -281,13 +308,11 @@ func (o *Observer) attempted(ctx context.Context, item outbox.Item, err error) {
 	if !o.measured {
 		return
 	}
-	attributes := []attribute.KeyValue{
-		o.queue, keySystem.String(system), keyOperation.String("deliver"), keyDestination.String(item.Endpoint),
-	}
+	key := labelKey{operation: "deliver", endpoint: item.Endpoint}
 	if err != nil {
-		attributes = append(attributes, keyErrorType.String(errorType(err)))
+		key.errorType = errorType(err)
 	}
-	o.duration.Record(ctx, time.Since(a.began).Seconds(), metric.WithAttributes(attributes...))
+	o.duration.Record(ctx, time.Since(a.began).Seconds(), o.labels(key))
 }
 
 // Process handles a pushed event in a span of its own, a child of the one that
@@ -310,7 +335,7 @@ func (o *Observer) Process(ctx context.Context, ev event.Event, handle func(cont
 		var span trace.Span
 		ctx, span = o.tracer.Start(ctx, "process", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 			keySystem.String(system), keyOperation.String("process"), keyOperationOf.String("process"),
-			keyEventType.String(KnownType(eventType)), keyMessageID.String(models.Redact(ev.ID())),
+			keyEventType.String(KnownType(eventType)), keyMessageID.String(messageID(ev.ID())),
 		))
 		defer func() { end(span, err) }()
 	}
@@ -368,6 +393,15 @@ func statusOf(err error) int {
 		return e.HTTPStatus()
 	}
 	return 0
+}
+
+// messageID is an event's id without an identity number in it. A UUID has none.
+func messageID(id string) string {
+	const canonical = 36 // other forms of a UUID have no hyphens to tell them from numbers
+	if len(id) == canonical && uuid.Validate(id) == nil {
+		return id
+	}
+	return models.Redact(id)
 }
 
 // KnownType is what metrics call a type of event: itself if Altinn has it,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,13 @@ import (
 	"github.com/altinn-go/events/testutil"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childEnv); path != "" {
+		fmt.Fprintln(os.Stderr, child(path))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const person = "01017512345"
 
@@ -303,7 +310,12 @@ func TestPublisher_Relaying(t *testing.T) {
 func BenchmarkPublish(b *testing.B) {
 	for name, observer := range map[string]func() publisher.Observer{
 		"Off": func() publisher.Observer { return publisher.NopObserver{} },
-		"On":  func() publisher.Observer { return newRecorder().observer(b, nil) },
+		"On": func() publisher.Observer {
+			r := newRecorder()
+			r.traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
+			b.Cleanup(func() { _ = r.traces.Shutdown(context.Background()) })
+			return r.observer(b, nil)
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			sink := testutil.NewSink(b)
