@@ -313,7 +313,7 @@ func BenchmarkPublish(b *testing.B) {
 		"On": func() publisher.Observer {
 			r := newRecorder()
 			r.traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
-			b.Cleanup(func() { _ = r.traces.Shutdown(context.Background()) })
+			b.Cleanup(func() { _ = r.traces.Shutdown(context.WithoutCancel(b.Context())) })
 			return r.observer(b, nil)
 		},
 	} {
