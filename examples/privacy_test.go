@@ -144,6 +144,7 @@ func newWorld(t *testing.T, out *outputs) *world {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
 		out.error("close", errors.Join(w.direct.Close(ctx), w.pub.Close(ctx), w.queue.Close(ctx), db.Close()))
+		fmt.Fprintf(out.at("values"), "%v %+v %v %v\n", w.pub, w.pub, w.queue, w.direct) // nobody uses them any more
 	}
 	_, err = client.Ensure(t.Context(), altinn.EnsureConfig{}, altinn.Subscription{
 		EndPoint: "https://subscriber.example.com/events?code=a+long+and+random+secret", ResourceFilter: models.AppResource("ttd", "apps-test"),
@@ -424,7 +425,6 @@ func (w *world) collect(t *testing.T) {
 			fmt.Fprintf(w.out.at("metrics"), "%s %+v\n", m.Name, m.Data)
 		}
 	}
-	fmt.Fprintln(w.out.at("values"), w.pub, w.queue, w.direct)
 }
 
 // assertions notes what the sink's assertions say when they fail.
