@@ -135,7 +135,7 @@ func TestProgram(t *testing.T) {
 func TestProgram_StopsGracefully(t *testing.T) {
 	t.Parallel()
 	address, stop := start(t, "-addr", "127.0.0.1:0", "-auth", "off")
-	if status, body := request(t, "POST", address+"/_sink/faults", `{"endpoint":"/app","delay":"300ms","times":1}`); status != 204 {
+	if status, body := request(t, "POST", address+"/_sink/faults", `{"endpoint":"/app","delay":"2s","times":1}`); status != 204 {
 		t.Fatalf("fault: %d %s", status, body)
 	}
 	begun, answered := make(chan struct{}), make(chan int)
@@ -145,7 +145,7 @@ func TestProgram_StopsGracefully(t *testing.T) {
 		answered <- status
 	}()
 	<-begun
-	time.Sleep(100 * time.Millisecond) // the request is under way, or never will be
+	time.Sleep(time.Second) // the request is under way by then
 	if err := stop(os.Interrupt); err != nil {
 		t.Errorf("end: %v, want exit code 0", err)
 	}
