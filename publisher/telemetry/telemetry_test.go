@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,7 +28,9 @@ import (
 
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
+	"github.com/altinn-go/events/publisher/altinn"
 	"github.com/altinn-go/events/publisher/outbox"
+	"github.com/altinn-go/events/publisher/outbox/sqlite"
 	"github.com/altinn-go/events/publisher/telemetry"
 	"github.com/altinn-go/events/testutil"
 )
@@ -306,28 +311,69 @@ func TestPublisher_Relaying(t *testing.T) {
 	})
 }
 
-// What telemetry costs a publish that is answered at once.
+// What telemetry costs a publish: to a sink in process, which does least beside it, over
+// a socket, and into a queue on disk.
 func BenchmarkPublish(b *testing.B) {
-	for name, observer := range map[string]func() publisher.Observer{
-		"Off": func() publisher.Observer { return publisher.NopObserver{} },
-		"On": func() publisher.Observer {
-			r := newRecorder()
-			r.traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
-			b.Cleanup(func() { _ = r.traces.Shutdown(context.WithoutCancel(b.Context())) })
-			return r.observer(b, nil)
+	ways := map[string]func(*testing.B, publisher.Observer) *publisher.Publisher{
+		"InProcess": func(b *testing.B, o publisher.Observer) *publisher.Publisher {
+			b.Helper()
+			return testutil.NewSink(b).PublisherWithConfig(b, publisher.Config{Observer: o})
 		},
-	} {
-		b.Run(name, func(b *testing.B) {
+		"Socket": func(b *testing.B, o publisher.Observer) *publisher.Publisher {
+			b.Helper()
 			sink := testutil.NewSink(b)
-			pub := sink.PublisherWithConfig(b, publisher.Config{Observer: observer()})
-			ev := brokerEvent("e1")
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := pub.Publish(b.Context(), ev); err != nil {
-					b.Fatal(err)
-				}
+			client, err := altinn.NewClient(sink.URL(), altinn.Config{Credentials: sink.Credentials()})
+			if err != nil {
+				b.Fatal(err)
 			}
-		})
+			b.Cleanup(client.CloseIdleConnections)
+			pub, err := publisher.New(client, publisher.Config{Observer: o})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = pub.Close(context.WithoutCancel(b.Context())) })
+			return pub
+		},
+		"SQLite": func(b *testing.B, o publisher.Observer) *publisher.Publisher {
+			b.Helper()
+			db, err := sqlite.OpenDB(filepath.Join(b.TempDir(), "events.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			queue, err := sqlite.New(db, sqlite.Config{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _, _ = queue.Close(context.WithoutCancel(b.Context())), db.Close() })
+			pub, err := publisher.New(sendFunc(func(context.Context, outbox.Item) error { return nil }), publisher.Config{Queue: queue, Observer: o})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = pub.Close(context.WithoutCancel(b.Context())) })
+			return pub
+		},
+	}
+	for _, way := range slices.Sorted(maps.Keys(ways)) {
+		for _, on := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/%t", way, on), func(b *testing.B) {
+				var observer publisher.Observer = publisher.NopObserver{}
+				if on {
+					r := newRecorder()
+					r.traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
+					b.Cleanup(func() { _ = r.traces.Shutdown(context.WithoutCancel(b.Context())) })
+					observer = r.observer(b, nil)
+				}
+				pub := ways[way](b, observer)
+				b.ReportAllocs()
+				n := 0
+				for b.Loop() {
+					n++
+					if err := pub.Publish(b.Context(), brokerEvent("e"+strconv.Itoa(n))); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
 
