@@ -98,6 +98,8 @@ func spelling(number string) *regexp.Regexp {
 type world struct {
 	out      *outputs
 	app      *echo.Echo
+	receiver http.Handler
+	client   *altinn.Client
 	sink     *testutil.Sink
 	pub      *publisher.Publisher
 	direct   *publisher.Publisher
@@ -120,6 +122,7 @@ func newWorld(t *testing.T, out *outputs) *world {
 		t.Fatal(err)
 	}
 	receiver := newSubscriber(t, logger, observer)
+	w.receiver = receiver
 	w.sink = testutil.NewSinkWithConfig(t, testutil.SinkConfig{WebhookTransport: inProcess{receiver}, RetryScale: 1e6})
 	client, err := altinn.NewClient("https://platform.altinn.no", altinn.Config{Credentials: w.sink.Credentials(), Transport: w.sink.Transport()})
 	if err != nil {
@@ -139,7 +142,7 @@ func newWorld(t *testing.T, out *outputs) *world {
 	if w.direct, err = publisher.New(client, publisher.Config{Logger: logger, Observer: observer, TryTimeout: 200 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	w.app = newLeakyApp(w.pub, out)
+	w.app, w.client = newLeakyApp(w.pub, out), client
 	w.closeAll = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
@@ -294,6 +297,8 @@ func TestPersonalDataStaysInTheEvent(t *testing.T) {
 		}
 	}
 	leakySender(t, out)
+	leakyPublisher(t, out)
+	w.oddEvents(t)
 	drain, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	out.error("Drain", w.queue.Drain(drain))
@@ -364,6 +369,63 @@ func leakySender(t *testing.T, out *outputs) {
 		for i := range discarded {
 			fmt.Fprintln(out.at("reasons of discarded events"), discarded[i].Reason)
 		}
+	}
+}
+
+// leakyPublisher mounts the lifecycle on a publisher that has the number in its errors.
+func leakyPublisher(t *testing.T, out *outputs) {
+	t.Helper()
+	pub := failingPublisher{slog.New(slog.NewJSONHandler(out.at("log"), nil))}
+	app := models.App{Org: "ttd", Name: "apps-test"}
+	e := echo.New()
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		out.error("Echo's error handler", err)
+		_ = c.NoContent(http.StatusInternalServerError)
+	}
+	e.Use(middleware.AppLifecycleWithConfig(middleware.AppLifecycleConfig{Publisher: pub, App: app, FailClosed: true}))
+	e.POST("/ttd/apps-test/approve", func(c echo.Context) error {
+		if err := middleware.Emit(c, withID(personal("emitted"), "test.about."+planted[0])); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ttd/apps-test/approve", http.NoBody))
+	if out.seen["Echo's error handler"] == nil {
+		t.Error("fail closed told Echo nothing")
+	}
+}
+
+type failingPublisher struct{ logger *slog.Logger }
+
+func (failingPublisher) Publish(context.Context, ...event.Event) error {
+	return fmt.Errorf("no person %s in %s", planted[0], planted[1])
+}
+
+func (p failingPublisher) Logger() *slog.Logger { return p.logger }
+
+// oddEvents have the number where nobody looks for it: in ids, types and names of
+// attributes.
+func (w *world) oddEvents(t *testing.T) {
+	t.Helper()
+	named := personal("named")
+	named.SetExtension("x"+planted[0], "y")
+	w.out.error("Publish", w.direct.Publish(t.Context(), named))
+	odd := withID(personal("odd-"+planted[0]), "test.about."+planted[1])
+	for range 2 { // the second is a duplicate
+		if err := w.direct.Publish(t.Context(), odd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lift := w.sink.Intercept(func(testutil.Request) testutil.Reply { return failures()[0] })
+	w.out.error("Send", w.client.Send(t.Context(), outbox.Item{Endpoint: publisher.EndpointEvents, Body: []byte(`{}`)}))
+	_, err := w.client.Subscriptions(t.Context())
+	w.out.error("Send", err)
+	lift()
+	for n := range 6 {
+		body := fmt.Sprintf(`{"specversion":"1.0","id":"%s-%d","source":"/s","type":"test.about.%s"}`, planted[0], n, planted[1])
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/?code=a+long+and+random+secret", strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/json")
+		w.receiver.ServeHTTP(httptest.NewRecorder(), req)
 	}
 }
 
@@ -442,6 +504,12 @@ func (w *world) assertions(t *testing.T) {
 			w.sink.RequireDelivered(tb, "", testutil.Want{Subject: "/person/" + planted[0]})
 		},
 		func(tb testing.TB) { tb.Helper(); w.sink.RequireNoDuplicates(tb) },
+		func(tb testing.TB) {
+			tb.Helper()
+			w.sink.Require(tb, testutil.Want{Match: func(event.Event) error {
+				return fmt.Errorf("is not about %s at https://x/%s/y", planted[0], planted[1])
+			}})
+		},
 		func(tb testing.TB) {
 			tb.Helper()
 			w.sink.RequireOrder(tb, "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd")
