@@ -409,7 +409,9 @@ func (w *world) oddEvents(t *testing.T) {
 	t.Helper()
 	named := personal("named")
 	named.SetExtension("x"+planted[0], "y")
-	w.out.error("Publish", w.direct.Publish(t.Context(), named))
+	unsupported := created(999)
+	unsupported.SetExtension("x"+planted[0], "y")
+	w.out.error("Publish", w.direct.Publish(t.Context(), named, unsupported))
 	odd := withID(personal("odd-"+planted[0]), "test.about."+planted[1])
 	for range 2 { // the second is a duplicate
 		if err := w.direct.Publish(t.Context(), odd); err != nil {
