@@ -16,6 +16,8 @@ const controlPath = "/_sink"
 
 const defaultWait = 10 * time.Second
 
+const foreignOrigin = "A page of another origin may not do this."
+
 // crossOrigin refuses writes that a page elsewhere makes a browser send.
 var crossOrigin = http.NewCrossOriginProtection()
 
@@ -24,7 +26,7 @@ func control(op func(*exchange)) http.HandlerFunc {
 	return operation(func(x *exchange) {
 		switch {
 		case crossOrigin.Check(x.request) != nil:
-			x.problem(http.StatusForbidden, "A page of another origin may not do this.")
+			x.problem(http.StatusForbidden, foreignOrigin)
 		case len(x.body) > maxBodyBytes:
 			x.problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is longer than %d bytes.", maxBodyBytes))
 		default:

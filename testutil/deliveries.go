@@ -140,6 +140,7 @@ func withoutQuery(endpoint string) string {
 type deliveries struct {
 	mu      sync.Mutex
 	kept    []Delivery
+	total   int           // ever
 	changed chan struct{} // closed when one is added
 }
 
@@ -154,6 +155,7 @@ func (r *deliveries) add(d Delivery, err string) {
 		r.kept = r.kept[1:]
 	}
 	r.kept = append(r.kept, d)
+	r.total++
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -163,6 +165,13 @@ func (r *deliveries) all() (kept []Delivery, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.kept), r.changed
+}
+
+// ever returns how many attempts there were.
+func (r *deliveries) ever() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.total
 }
 
 func (r *deliveries) reset() {

@@ -18,7 +18,7 @@ func TestSink_Routes(t *testing.T) {
 		{"PUT", "/events/api/v1/app", 405},
 		{"POST", "/events/api/v1/apps", 404},
 		{"POST", "/app", 404},
-		{"GET", "/", 404},
+		{"GET", "/nothing", 404},
 		{"PATCH", "/events/api/v1/subscriptions/1", 405},
 	} {
 		t.Run(tt.method+tt.path, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package testutil
 
 import (
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -156,13 +157,20 @@ func (f *faults) inject(set Fault) (lift func()) {
 
 // Faults returns what Inject has set and what is not used up or lifted, the oldest
 // first. Times is how often each will still happen.
-func (s *Sink) Faults() []Fault { return s.faults.injected() }
+func (s *Sink) Faults() []Fault {
+	var set []Fault
+	for _, f := range s.faults.injected() {
+		set = append(set, f)
+	}
+	return set
+}
 
 // LiftFaults lifts everything that Inject has set. Hooks of Intercept stay.
 func (s *Sink) LiftFaults() { s.faults.lift() }
 
 // hook is something that decides about requests.
 type hook struct {
+	id    int // from 1
 	reply func(Request) Reply
 	fault *Fault // nil for Intercept
 	left  int    // of fault.Times
@@ -173,18 +181,30 @@ type faults struct {
 	calling sync.Mutex // one hook at a time
 
 	mu    sync.Mutex
+	last  int // id given
 	hooks []*hook
 }
 
 func (f *faults) add(h *hook) (lift func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.last++
+	h.id = f.last
 	f.hooks = append(f.hooks, h)
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.hooks = slices.DeleteFunc(f.hooks, func(other *hook) bool { return other == h })
 	}
+}
+
+// liftOne lifts what Inject has set under an id; it reports false if it is not there.
+func (f *faults) liftOne(id int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.hooks)
+	f.hooks = slices.DeleteFunc(f.hooks, func(h *hook) bool { return h.fault != nil && h.id == id })
+	return len(f.hooks) < before
 }
 
 // used counts a fault that has happened, and drops one that is used up.
@@ -199,18 +219,27 @@ func (f *faults) used(h *hook) {
 	}
 }
 
-func (f *faults) injected() []Fault {
+// injected returns what Inject has set, by id, the oldest first.
+func (f *faults) injected() iter.Seq2[int, Fault] {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	var set []Fault
-	for _, h := range f.hooks {
-		if h.fault != nil {
-			left := *h.fault
-			left.Times = h.left
-			set = append(set, left)
+	hooks := slices.Clone(f.hooks)
+	left := make([]int, len(hooks))
+	for i, h := range hooks {
+		left[i] = h.left
+	}
+	f.mu.Unlock()
+	return func(yield func(int, Fault) bool) {
+		for i, h := range hooks {
+			if h.fault == nil {
+				continue
+			}
+			fault := *h.fault
+			fault.Times = left[i]
+			if !yield(h.id, fault) {
+				return
+			}
 		}
 	}
-	return set
 }
 
 func (f *faults) lift() {

@@ -90,11 +90,14 @@ func (s *Sink) Redeliver(subscription int, eventID string) error {
 	if len(entries) == 0 {
 		return fmt.Errorf("redeliver: no event %q", eventID)
 	}
-	ev := entries[len(entries)-1].Event
-	s.pushes.start(&pushing{
-		subscription: sub.ID, endpoint: sub.EndPoint, event: ev, body: encodeCloudEvent(ev), schedule: pushSchedule,
-	})
+	s.redeliver(sub, entries[len(entries)-1])
 	return nil
+}
+
+func (s *Sink) redeliver(sub Subscription, e *entry) {
+	s.pushes.start(&pushing{
+		subscription: sub.ID, endpoint: sub.EndPoint, event: e.Event, body: encodeCloudEvent(e.Event), schedule: pushSchedule,
+	})
 }
 
 // pushing is an event on its way to a webhook.

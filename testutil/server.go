@@ -10,8 +10,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/altinn-go/events/testutil/inspector"
 )
 
 // URL returns the platform's address, such as "http://127.0.0.1:40123": what a
@@ -48,7 +49,7 @@ func (s *Sink) listen() error {
 	}
 	s.listener = listener
 	s.server = &http.Server{
-		Handler:           s.local(listener.Addr(), s.Handler()),
+		Handler:           localOnly(s.Handler()),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       s.readTimeout,
 		IdleTimeout:       2 * time.Minute,
@@ -59,26 +60,6 @@ func (s *Sink) listen() error {
 	return nil
 }
 
-// local refuses requests for other machines' names to a handler on a loopback
-// address: they come from a page whose name was made to resolve here.
-func (s *Sink) local(addr net.Addr, next http.Handler) http.Handler {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsLoopback() {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if !isLoopback(strings.Trim(host, "[]")) {
-			http.Error(w, "The sink answers to localhost and loopback addresses only.", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // Shutdown is Close for a program: it takes no new connections, lets requests under
 // way end and closes when they have or ctx ends, whose error it returns then.
 func (s *Sink) Shutdown(ctx context.Context) error {
@@ -86,6 +67,7 @@ func (s *Sink) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	server := s.server
 	s.mu.Unlock()
+	s.end.Do(func() { close(s.ending) })
 	if server == nil {
 		return nil
 	}
@@ -93,40 +75,44 @@ func (s *Sink) Shutdown(ctx context.Context) error {
 }
 
 // Handler returns the Events API as a handler, for programs that serve it
-// themselves. It expects whole paths, such as "/events/api/v1/app", and serves
-// until the sink is closed.
+// themselves, with the inspector at "/". It expects whole paths, such as
+// "/events/api/v1/app", and serves until the sink is closed.
 //
 // A fault that breaks the connection off needs a connection that can be hijacked,
 // as those of HTTP/1.1 can; elsewhere the handler panics with
 // http.ErrAbortHandler, to the same end.
 func (s *Sink) Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.begin() {
-			panic(http.ErrAbortHandler)
-		}
-		defer s.serving.Done()
+	page := inspector.Page(inspector.PageConfig{Unmasked: s.cfg.Unmask})
+	return s.inspect(page, http.HandlerFunc(s.serveExchange))
+}
 
-		body, err := readBody(r.Body)
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		// The deadline was for reading; a long delay or poll must not end with it.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		x, fate := s.exchange(r.Context(), r, body)
-		switch fate {
-		case answered:
-			x.writeTo(w, len(x.answer), len(x.answer))
-		case truncated:
-			sent, announced := x.cut()
-			x.writeTo(w, sent, announced)
-			_ = http.NewResponseController(w).Flush()
-			panic(http.ErrAbortHandler)
-		case reset:
-			resetConnection(w)
-		case hungUp:
-			panic(http.ErrAbortHandler)
-		}
-	})
+// serveExchange serves everything whose answer is held until it is whole.
+func (s *Sink) serveExchange(w http.ResponseWriter, r *http.Request) {
+	if !s.begin() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.serving.Done()
+
+	body, err := readBody(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	// The deadline was for reading; a long delay or poll must not end with it.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	x, fate := s.exchange(r.Context(), r, body)
+	switch fate {
+	case answered:
+		x.writeTo(w, len(x.answer), len(x.answer))
+	case truncated:
+		sent, announced := x.cut()
+		x.writeTo(w, sent, announced)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	case reset:
+		resetConnection(w)
+	case hungUp:
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // writeTo sends the answer with the first sent bytes of its body.

@@ -164,6 +164,8 @@ type Sink struct {
 	mu       sync.Mutex
 	closed   bool
 	closing  chan struct{} // ends delays and hanging answers
+	ending   chan struct{} // ends what inspectors look at, before requests under way
+	end      sync.Once     // closes ending
 	listener net.Listener  // nil until URL is called
 	server   *http.Server
 	serving  sync.WaitGroup // exchanges under way and the server
@@ -214,6 +216,7 @@ func newSink(cfg SinkConfig) (*Sink, error) {
 	s := &Sink{
 		cfg:     cfg,
 		closing: make(chan struct{}),
+		ending:  make(chan struct{}),
 
 		readTimeout: time.Minute,
 
@@ -262,6 +265,19 @@ func (s *Sink) routes() *http.ServeMux {
 		"POST /tokens":    s.controlToken,
 		"PUT /policy":     s.controlPolicy,
 		"PUT /parties":    s.controlParties,
+
+		"GET /requests":                      s.inspectRequests,
+		"GET /requests/{number}":             s.inspectRequest,
+		"DELETE /requests/{number}":          s.inspectForget,
+		"POST /requests/{number}/forward":    s.inspectForward,
+		"GET /subscriptions":                 s.inspectSubscriptions,
+		"GET /subscriptions/{id}":            s.inspectSubscription,
+		"POST /subscriptions/{id}/validate":  s.inspectValidate,
+		"POST /subscriptions/{id}/redeliver": s.inspectRedeliver,
+		"GET /faults":                        s.inspectFaults,
+		"DELETE /faults/{id}":                s.inspectLift,
+		"GET /samples":                       s.inspectSamples,
+		"POST /samples":                      s.inspectSend,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+controlPath+path, control(op))
@@ -290,6 +306,7 @@ func (s *Sink) Close() {
 	if !s.closed {
 		s.closed = true
 		close(s.closing)
+		s.end.Do(func() { close(s.ending) })
 		s.pushes.cancel()
 		if s.server != nil {
 			_ = s.server.Close()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 )
 
 const (
-	maxKeptBytes    = 256 << 20
-	maxKeptRefusals = 100
+	maxKeptBytes        = 256 << 20
+	maxKeptRefusals     = 1000
+	maxKeptRefusalBytes = 16 << 20
 )
 
 // Received is one accepted request, as it came and as it was stored.
@@ -91,14 +93,17 @@ func (s *Sink) Reset() {
 type entry struct {
 	Received
 	seq      int
+	number   int // among accepted and refused requests
 	identity identity
 }
 
 // size is roughly what the entry occupies.
-func (e *entry) size() int {
+func (e *entry) size() int { return requestSize(e.Header, e.Body) + len(e.Body) }
+
+func requestSize(header http.Header, body []byte) int {
 	const fixed = 1 << 10 // event, maps and the like
-	size := fixed + 2*len(e.Body)
-	for name, values := range e.Header {
+	size := fixed + len(body)
+	for name, values := range header {
 		size += len(name)
 		for _, value := range values {
 			size += len(value)
@@ -139,27 +144,40 @@ func (x indexes) each(e *entry, f func(index, string)) {
 	}
 }
 
-// refusal is a request that did not end as the client wished.
+// refusal is a request that did not end as the client wished. It does not change
+// once it is in the store.
 type refusal struct {
+	number           int // among accepted and refused requests
+	at               time.Time
 	method, endpoint string
+	header           http.Header
+	body             []byte
+	isAPI            bool
 	status           int // 0 if nothing was answered
 	reason           string
+	event            func() event.Event // as far as the body can be read
 }
+
+func (r *refusal) size() int { return requestSize(r.header, r.body) }
 
 // store is what a sink remembers, bounded.
 type store struct {
 	maxEvents, maxBytes int
 
-	mu       sync.Mutex
-	kept     []*entry
-	known    map[identity]struct{} // of kept
-	indexes  indexes               // of kept, without duplicates
-	bytes    int                   // of kept
-	seq      int                   // of the newest entry ever
-	dropped  int
-	refusals []refusal
-	refused  int           // refusals ever
-	changed  chan struct{} // closed when an entry is added
+	mu      sync.Mutex
+	kept    []*entry
+	known   map[identity]struct{} // of kept
+	indexes indexes               // of kept, without duplicates
+	bytes   int                   // of kept
+	seq     int                   // of the newest entry ever
+	dropped int
+	number  int // of the newest request ever, accepted or not
+	cleared int // how often requests were taken away
+
+	refusals     []*refusal
+	refusalBytes int
+	refused      int           // refusals ever
+	changed      chan struct{} // closed when a request is added
 }
 
 func (s *store) init(maxEvents int) {
@@ -172,8 +190,10 @@ func (s *store) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept, s.known, s.indexes = nil, map[identity]struct{}{}, newIndexes()
-	s.refusals, s.refused = nil, 0
+	s.refusals, s.refusalBytes, s.refused = nil, 0, 0
 	s.bytes, s.dropped = 0, 0
+	s.cleared++
+	s.wake()
 }
 
 // accept stores the event of a request, and pushes it to who subscribes to it.
@@ -190,7 +210,8 @@ func (s *store) add(r Received) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seq++
-	e.seq = s.seq
+	s.number++
+	e.seq, e.number = s.seq, s.number
 	_, e.Duplicate = s.known[e.identity]
 	s.known[e.identity] = struct{}{}
 	s.kept = append(s.kept, e)
@@ -201,6 +222,11 @@ func (s *store) add(r Received) {
 	for len(s.kept) > s.maxEvents || s.bytes > s.maxBytes {
 		s.dropOldest()
 	}
+	s.wake()
+}
+
+// wake tells who waits that there is a change. Its caller holds the lock.
+func (s *store) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -222,7 +248,11 @@ func (s *store) journal(x *exchange, fate fate) {
 	if fate == answered && x.status < http.StatusBadRequest {
 		return
 	}
-	r := refusal{method: x.request.Method, endpoint: x.endpoint, reason: cmp.Or(x.reason, http.StatusText(x.status))}
+	r := &refusal{
+		at: time.Now(), method: x.request.Method, endpoint: x.endpoint, header: x.request.Header.Clone(), body: x.body,
+		isAPI: strings.HasPrefix(x.request.URL.Path, basePath), reason: cmp.Or(x.reason, http.StatusText(x.status)),
+	}
+	r.event = sync.OnceValue(func() event.Event { return looseEvent(r.body) })
 	switch fate {
 	case answered:
 		r.status = x.status
@@ -236,10 +266,16 @@ func (s *store) journal(x *exchange, fate fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused++
-	if len(s.refusals) == maxKeptRefusals {
-		s.refusals = slices.Delete(s.refusals, 0, 1)
-	}
+	s.number++
+	r.number = s.number
 	s.refusals = append(s.refusals, r)
+	s.refusalBytes += r.size()
+	for len(s.refusals) > maxKeptRefusals || s.refusalBytes > maxKeptRefusalBytes {
+		s.refusalBytes -= s.refusals[0].size()
+		s.refusals[0] = nil
+		s.refusals = s.refusals[1:]
+	}
+	s.wake()
 }
 
 // since returns the entries that came after the one numbered seq, and a channel
@@ -319,8 +355,16 @@ func (s *store) oldest() (at time.Time, ok bool) {
 	return s.kept[0].ReceivedAt, true
 }
 
+// counts returns how many requests are kept, how many accepted ones were dropped,
+// and a number that changes when some were taken away.
+func (s *store) counts() (kept, dropped, cleared int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept) + len(s.refusals), s.dropped, s.cleared
+}
+
 // trouble returns what the report of a failed assertion says besides events.
-func (s *store) trouble() (refusals []refusal, refused, dropped int) {
+func (s *store) trouble() (refusals []*refusal, refused, dropped int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.refusals), s.refused, s.dropped

@@ -77,11 +77,12 @@ const maxSubscriptions = 100_000
 
 // subscriptions is the sink's table of them.
 type subscriptions struct {
-	mu     sync.RWMutex
-	last   int // id given
-	byID   map[int]Subscription
-	bySlot map[slot][]int // ids, ascending
-	cached matchCache
+	mu      sync.RWMutex
+	last    int // id given
+	changes int // ever
+	byID    map[int]Subscription
+	bySlot  map[slot][]int // ids, ascending
+	cached  matchCache
 }
 
 func (t *subscriptions) init() {
@@ -103,6 +104,7 @@ func (t *subscriptions) add(v Subscription) (Subscription, bool) {
 		return Subscription{}, false
 	}
 	t.last++
+	t.changes++
 	v.ID = t.last
 	t.byID[v.ID] = v
 	t.bySlot[at] = append(t.bySlot[at], v.ID)
@@ -136,6 +138,7 @@ func (t *subscriptions) delete(id int) {
 	if !ok {
 		return
 	}
+	t.changes++
 	delete(t.byID, id)
 	at := v.slot()
 	if t.bySlot[at] = slices.DeleteFunc(t.bySlot[at], func(other int) bool { return other == id }); len(t.bySlot[at]) == 0 {
@@ -149,10 +152,18 @@ func (t *subscriptions) validate(id int) (Subscription, bool) {
 	defer t.mu.Unlock()
 	v, ok := t.byID[id]
 	if ok {
+		t.changes++
 		v.Validated = true
 		t.byID[id] = v
 	}
 	return v, ok
+}
+
+// counts returns how many there are, and how often something changed.
+func (t *subscriptions) counts() (subscriptions, changes int) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.byID), t.changes
 }
 
 // matching returns the validated subscriptions that want an event, by id.

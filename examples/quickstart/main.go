@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	defer shutdown()
 
 	instances := address + "/ttd/apps-test/instances"
-	fmt.Fprintf(stderr, "app:    %s\nevents: %s/events/api/v1\n\n", instances, sink.URL())
+	fmt.Fprintf(stderr, "app:       %s\nevents:    %s/events/api/v1\ninspector: %s/\n\n", instances, sink.URL(), sink.URL())
 	if err := createInstance(ctx, instances); err != nil {
 		return err
 	}

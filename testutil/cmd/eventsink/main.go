@@ -5,7 +5,8 @@
 //	go run github.com/altinn-go/events/testutil/cmd/eventsink@latest
 //
 // The first line on stdout says where it listens. The API is below /events/api/v1,
-// what tests ask and tell the sink below /_sink; package testutil describes both.
+// what tests ask and tell the sink below /_sink; package testutil describes both. At
+// the address itself is the inspector, a page that shows what comes.
 // Point the Events API address of an app at it, and publish.
 //
 // It ends on SIGINT and SIGTERM: requests under way have five seconds to finish.
@@ -47,9 +48,10 @@ Usage: eventsink [flags]
   eventsink -auth verify -keys jwks.json     check signatures
   eventsink -retry-scale 1440                a day of webhook retries in a minute
 
-API:      /events/api/v1 (POST /app, POST /events, queries, subscriptions)
-Control:  /_sink (GET events, GET wait, GET deliveries, POST faults, POST tokens, …)
-Health:   /health
+Page:      / (the inspector: what came, what was refused, what was pushed)
+API:       /events/api/v1 (POST /app, POST /events, queries, subscriptions)
+Control:   /_sink (GET events, GET wait, GET deliveries, POST faults, POST tokens, …)
+Health:    /health
 
 Flags:
 `

@@ -1,0 +1,183 @@
+package testutil
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/testutil/inspector"
+)
+
+const (
+	maxStreams      = 64                     // pages that look at once
+	streamInterval  = 200 * time.Millisecond // between two messages to a page
+	streamHeartbeat = 10 * time.Second
+	maxImportBytes  = 256 << 20
+)
+
+// Inspector returns the page on which a developer sees what came, what was refused
+// and what was pushed, as a handler to mount anywhere:
+//
+//	mux.Handle("/inspector/", http.StripPrefix("/inspector", sink.Inspector()))
+//
+// URL and Handler serve it at "/" already. The page asks below "_sink/", so the
+// handler serves the control API too, and is to be reached by developers only: on a
+// connection to a loopback address it refuses requests for the names of other
+// machines, and writes that come from pages of other origins anywhere.
+func (s *Sink) Inspector() http.Handler {
+	serve := s.Handler()
+	return localOnly(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !inspects(r.URL.Path) && !strings.HasPrefix(r.URL.Path, controlPath+"/") {
+			http.NotFound(w, r)
+			return
+		}
+		serve.ServeHTTP(w, r)
+	}))
+}
+
+// ServeInspector returns the address of the page on which to see what came, and
+// logs it. It opens the socket if it is not open; the page is gone when the test
+// ends, so stop at a breakpoint or wait for as long as you want to look.
+func (s *Sink) ServeInspector(tb testing.TB) string {
+	tb.Helper()
+	if err := s.listen(); err != nil {
+		tb.Fatalf("sink: %v", err)
+	}
+	page := s.URL() + "/"
+	tb.Logf("inspector: %s", page)
+	return page
+}
+
+// inspects reports whether a path is the page's, or one of those whose answers are
+// not held whole in memory.
+func inspects(path string) bool {
+	switch path {
+	case "/", controlPath + "/stream", controlPath + "/export", controlPath + "/import":
+		return true
+	default:
+		return strings.HasPrefix(path, inspector.AssetsPath)
+	}
+}
+
+// inspect serves the page and its streams, and leaves the rest to next.
+func (s *Sink) inspect(page, next http.Handler) http.Handler {
+	streams := make(chan struct{}, maxStreams)
+	direct := map[string]http.HandlerFunc{
+		"GET " + controlPath + "/export":  s.inspectExport,
+		"POST " + controlPath + "/import": s.inspectImport,
+		"GET " + controlPath + "/stream": func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case streams <- struct{}{}:
+				defer func() { <-streams }()
+				s.inspectStream(w, r)
+			default:
+				writeProblem(w, http.StatusServiceUnavailable, fmt.Sprintf("%d pages look already; close one.", maxStreams))
+			}
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !inspects(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !s.begin() {
+			panic(http.ErrAbortHandler)
+		}
+		defer s.serving.Done()
+		handler, ok := direct[r.Method+" "+r.URL.Path]
+		switch {
+		case crossOrigin.Check(r) != nil:
+			writeProblem(w, http.StatusForbidden, foreignOrigin)
+		case ok:
+			w.Header().Set("Cache-Control", "no-store")
+			handler(w, r)
+		case strings.HasPrefix(r.URL.Path, controlPath):
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		default:
+			page.ServeHTTP(w, r)
+		}
+	})
+}
+
+// localOnly refuses requests for other machines' names on a loopback address: they
+// come from a page whose name was made to resolve here.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+		if ok && addr.IP.IsLoopback() && !isLocalHost(r.Host) {
+			http.Error(w, "The sink answers to localhost and loopback addresses only.", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isLocalHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return isLoopback(strings.Trim(host, "[]"))
+}
+
+// writeProblem answers with problem details where there is no exchange.
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	x := &exchange{header: http.Header{}, problems: contentProblem}
+	x.problem(status, detail)
+	x.writeTo(w, len(x.answer), len(x.answer))
+}
+
+// mask returns the mask for a request, which "reveal" takes off.
+func (s *Sink) mask(r *http.Request) *inspector.Mask {
+	return &inspector.Mask{Off: s.cfg.Unmask || r.URL.Query().Get("reveal") == "1"}
+}
+
+// inspectExport is GET export: what the filter lets through, a line each, in order
+// of arrival, as Record writes it; masked unless reveal=1.
+func (s *Sink) inspectExport(w http.ResponseWriter, r *http.Request) {
+	filter, err := parseArrivalFilter(r.URL.Query())
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	mask := s.mask(r)
+	w.Header().Set("Content-Type", "application/x-ndjson; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="events.ndjson"`)
+	arrivals, _ := s.store.arrivals(0)
+	for _, a := range arrivals {
+		if a.accepted == nil || !filter.matches(a) {
+			continue
+		}
+		line, err := json.Marshal(recordLine{
+			Event: mask.JSON(encodeCloudEvent(maskSubjects(a.accepted.Event, mask))), Endpoint: a.accepted.Endpoint,
+			ReceivedAt: a.accepted.ReceivedAt.UTC(),
+		})
+		if err != nil {
+			panic(http.ErrAbortHandler) // breaks the file off, so that it is not taken for whole
+		}
+		if _, err := w.Write(append(line, '\n')); err != nil { //nolint:gosec // NDJSON, with its type
+			return
+		}
+	}
+}
+
+// inspectImport is POST import: Replay of the body.
+func (s *Sink) inspectImport(w http.ResponseWriter, r *http.Request) {
+	taken, err := s.Replay(http.MaxBytesReader(w, r.Body, maxImportBytes))
+	if err != nil {
+		status := http.StatusBadRequest
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		writeProblem(w, status, fmt.Sprintf("%v. Events taken before: %d.", models.Redact(err.Error()), taken))
+		return
+	}
+	x := &exchange{header: http.Header{}}
+	x.json(http.StatusOK, contentJSON, map[string]int{"taken": taken})
+	x.writeTo(w, len(x.answer), len(x.answer))
+}

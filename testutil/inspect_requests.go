@@ -1,0 +1,321 @@
+package testutil
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/testutil/inspector"
+)
+
+const (
+	maxRows          = 200 // of one answer
+	maxInstanceRows  = 200
+	maxExplained     = 50 // subscriptions to one event
+	maxShownAttempts = 200
+)
+
+// inspectRequests is GET requests: rows of what the filter lets through, the newest
+// first. With "until" newer ones do not count, so that "offset" means the same row
+// each time.
+func (s *Sink) inspectRequests(x *exchange) {
+	query := x.request.URL.Query()
+	filter, err := parseArrivalFilter(query)
+	if err != nil {
+		x.problem(http.StatusBadRequest, err.Error())
+		return
+	}
+	numbers := map[string]int{"until": 0, "offset": 0, "limit": maxRows}
+	for name := range numbers {
+		if text := query.Get(name); text != "" {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 0 {
+				x.problem(http.StatusBadRequest, name+": want a whole number that is not negative.")
+				return
+			}
+			numbers[name] = n
+		}
+	}
+	arrivals, _ := s.store.arrivals(0)
+	until := numbers["until"]
+	if until == 0 && len(arrivals) > 0 {
+		until = arrivals[len(arrivals)-1].number()
+	}
+	total, filters := 0, s.resourceFilters()
+	rows := []arrivalRow{}
+	from := numbers["offset"]
+	to := from + min(numbers["limit"], maxRows)
+	for _, a := range slices.Backward(arrivals) {
+		if a.number() > until || !filter.matches(a) {
+			continue
+		}
+		if total >= from && total < to {
+			rows = append(rows, a.row(filters, s.mask(x.request)))
+		}
+		total++
+	}
+	x.json(http.StatusOK, contentJSON, map[string]any{"until": until, "total": total, "rows": rows})
+}
+
+// arrivalDetail is all about a request.
+type arrivalDetail struct {
+	arrivalRow
+
+	ID         string                `json:"id"`
+	Attributes []inspector.Attribute `json:"attributes"`
+	Pretty     inspector.Exact       `json:"pretty"` // the event as stored
+	Raw        inspector.Exact       `json:"raw"`    // the body as it came
+	Bytes      int                   `json:"bytes"`
+	Headers    []inspector.Header    `json:"headers"`
+	Curl       string                `json:"curl"`
+	Findings   []inspector.Finding   `json:"findings"`
+	Arrivals   []arrivalRow          `json:"arrivals"`   // of the same event, this one included
+	Timeline   []arrivalRow          `json:"timeline"`   // of its instance
+	Deliveries []deliveryView        `json:"deliveries"` // of the event
+	Explained  []explanation         `json:"explained"`
+	More       int                   `json:"more"`   // subscriptions that Explained leaves out
+	Masked     bool                  `json:"masked"` // something was
+}
+
+// explanation is why an event is pushed to a subscription, or not.
+type explanation struct {
+	Subscription int         `json:"subscription"`
+	EndPoint     string      `json:"endPoint"`
+	Pushed       bool        `json:"pushed"`
+	Criteria     []Criterion `json:"criteria"`
+}
+
+func (s *Sink) explain(sub Subscription, e *entry, mask *inspector.Mask) explanation {
+	criteria := s.Explain(sub, e.Event)
+	pushed := true
+	for i := range criteria {
+		c := &criteria[i]
+		pushed = pushed && c.OK
+		if c.Name == "subjectFilter" {
+			c.Want, c.Got = mask.Subject(c.Want), mask.Subject(c.Got)
+		} else {
+			c.Want, c.Got = mask.Text(c.Want), mask.Text(c.Got)
+		}
+	}
+	return explanation{sub.ID, mask.Text(withoutQuery(sub.EndPoint)), pushed, criteria}
+}
+
+// deliveryView is one attempt as the inspector shows it.
+type deliveryView struct {
+	Subscription int        `json:"subscription"`
+	EndPoint     string     `json:"endPoint"`
+	EventID      string     `json:"eventId"`
+	Type         string     `json:"type"`
+	Validation   bool       `json:"validation,omitempty"`
+	Attempt      int        `json:"attempt"`
+	Status       int        `json:"status"`
+	Error        string     `json:"error,omitempty"`
+	HeldBack     bool       `json:"heldBack,omitempty"`
+	At           time.Time  `json:"at"`
+	TookMS       float64    `json:"tookMs"`
+	NextAttempt  *time.Time `json:"nextAttempt,omitempty"`
+}
+
+// deliveryViews returns the newest attempts that are wanted, in order.
+func (s *Sink) deliveryViews(mask *inspector.Mask, wanted func(*Delivery) bool) []deliveryView {
+	views := []deliveryView{}
+	all, _ := s.pushes.record.all()
+	for i := len(all) - 1; i >= 0 && len(views) < maxShownAttempts; i-- {
+		d := &all[i]
+		if !wanted(d) {
+			continue
+		}
+		view := deliveryView{
+			Subscription: d.Subscription, EndPoint: mask.Text(withoutQuery(d.Endpoint)), EventID: mask.Text(d.Event.ID()),
+			Type: mask.Text(d.Event.Type()), Validation: d.Validation, Attempt: d.Attempt, Status: d.Status,
+			Error: mask.Text(d.Error), HeldBack: d.HeldBack, At: d.At.UTC(), TookMS: float64(d.Took) / float64(time.Millisecond),
+		}
+		if !d.NextAttempt.IsZero() {
+			view.NextAttempt = new(d.NextAttempt.UTC())
+		}
+		views = append(views, view)
+	}
+	slices.Reverse(views)
+	return views
+}
+
+// inspectRequest is GET requests/{number}.
+func (s *Sink) inspectRequest(x *exchange) {
+	a, ok := s.requestArrival(x)
+	if !ok {
+		return
+	}
+	mask, filters := s.mask(x.request), s.resourceFilters()
+	ev := a.event()
+	pretty := inspector.Pretty(a.body())
+	if a.accepted != nil {
+		pretty = inspector.Pretty(encodeCloudEvent(maskSubjects(ev, mask)))
+	}
+	detail := arrivalDetail{
+		arrivalRow: a.row(filters, mask),
+		ID:         mask.Text(ev.ID()),
+		Attributes: inspector.Attributes(ev, mask),
+		Pretty:     inspector.Exact(mask.Text(string(pretty))),
+		Raw:        inspector.Exact(mask.Text(string(a.body()))),
+		Bytes:      len(a.body()),
+		Headers:    inspector.Headers(a.header(), mask),
+		Curl:       inspector.Curl(a.method(), s.ownURL()+a.path(), a.header(), a.body(), mask),
+		Findings:   a.findings(filters),
+		Arrivals:   []arrivalRow{}, Timeline: []arrivalRow{}, Deliveries: []deliveryView{}, Explained: []explanation{},
+	}
+	if e := a.accepted; e != nil {
+		same, instance := s.store.related(e)
+		for _, other := range same {
+			detail.Arrivals = append(detail.Arrivals, arrival{accepted: other}.row(filters, mask))
+		}
+		for _, other := range instance {
+			detail.Timeline = append(detail.Timeline, arrival{accepted: other}.row(filters, mask))
+		}
+		detail.Deliveries = s.deliveryViews(mask, func(d *Delivery) bool {
+			return d.Event.ID() == e.identity.id && d.Event.Source() == e.identity.source
+		})
+		detail.Explained, detail.More = s.explained(e, mask)
+	}
+	detail.Masked = mask.Masked
+	x.json(http.StatusOK, contentJSON, detail)
+}
+
+// explained tells of the subscriptions nearest to an event why it is pushed to them
+// or not: those that get it first, then those to its resource, then the others.
+func (s *Sink) explained(e *entry, mask *inspector.Mask) (nearest []explanation, more int) {
+	resource := extensionText(e.Event, models.ExtResource)
+	rank := func(sub Subscription) int {
+		switch {
+		case sub.ResourceFilter != resource:
+			return 2
+		case sub.TypeFilter != nil && *sub.TypeFilter != e.Event.Type():
+			return 1
+		default:
+			return 0
+		}
+	}
+	subs := s.subscriptions.list("")
+	slices.SortStableFunc(subs, func(a, b Subscription) int { return rank(a) - rank(b) })
+	nearest = []explanation{}
+	for _, sub := range subs[:min(len(subs), maxExplained)] {
+		nearest = append(nearest, s.explain(sub, e, mask))
+	}
+	slices.SortStableFunc(nearest, func(a, b explanation) int {
+		switch {
+		case a.Pushed == b.Pushed:
+			return 0
+		case a.Pushed:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return nearest, len(subs) - len(nearest)
+}
+
+// related returns the arrivals of the same event, and the newest events of the same
+// instance, each in order of arrival.
+func (s *store) related(e *entry) (same, instance []*entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	same = []*entry{}
+	for _, other := range s.kept {
+		if other.identity == e.identity {
+			same = append(same, other)
+		}
+	}
+	id := extensionText(e.Event, models.ExtResourceInstance)
+	if id == "" {
+		return same, nil
+	}
+	for _, other := range slices.Backward(s.indexes.resource[extensionText(e.Event, models.ExtResource)]) {
+		if len(instance) == maxInstanceRows {
+			break
+		}
+		if extensionText(other.Event, models.ExtResourceInstance) == id {
+			instance = append(instance, other)
+		}
+	}
+	slices.Reverse(instance)
+	return same, instance
+}
+
+// path is where a request was sent to.
+func (a arrival) path() string {
+	if a.refused != nil && !a.refused.isAPI {
+		return a.endpoint()
+	}
+	return basePath + a.endpoint()
+}
+
+// ownURL is where the sink is reached, as commands name it.
+func (s *Sink) ownURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener != nil {
+		return "http://" + s.listener.Addr().String()
+	}
+	return "http://127.0.0.1:5080"
+}
+
+// requestArrival returns the request that the path names, or answers 404.
+func (s *Sink) requestArrival(x *exchange) (arrival, bool) {
+	number, err := strconv.Atoi(x.request.PathValue("number"))
+	if err != nil {
+		x.problem(http.StatusNotFound, "A request has a number.")
+		return arrival{}, false
+	}
+	a, ok := s.store.arrival(number)
+	if !ok {
+		x.problem(http.StatusNotFound, "There is no such request; it may have been deleted, or dropped for newer ones.")
+	}
+	return a, ok
+}
+
+// inspectForget is DELETE requests/{number}.
+func (s *Sink) inspectForget(x *exchange) {
+	if a, ok := s.requestArrival(x); ok {
+		s.store.forget(a)
+		x.empty(http.StatusNoContent, "")
+	}
+}
+
+// inspectForward is POST requests/{number}/forward: the event is posted to a URL
+// once, as a webhook would get it.
+func (s *Sink) inspectForward(x *exchange) {
+	a, ok := s.requestArrival(x)
+	if !ok {
+		return
+	}
+	var req struct {
+		URL string `json:"url"`
+	}
+	if !x.decodes(&req) {
+		return
+	}
+	target, err := url.Parse(req.URL)
+	switch {
+	case err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https":
+		x.problem(http.StatusBadRequest, "url: want an absolute http or https URL.")
+		return
+	case a.accepted == nil:
+		x.problem(http.StatusConflict, "The request was refused, so there is no event to forward.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.request.Context(), pushTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.pushes.ctx, cancel)()
+	began := time.Now()
+	status, err := s.pushes.post(ctx, &pushing{
+		endpoint: req.URL, event: a.accepted.Event, body: encodeCloudEvent(a.accepted.Event),
+	}, http.Header{"Content-Type": {contentJSON}})
+	answer := map[string]any{"status": status, "tookMs": float64(time.Since(began)) / float64(time.Millisecond)}
+	if err != nil {
+		answer["error"] = models.Redact(sendError(err))
+	}
+	x.json(http.StatusOK, contentJSON, answer)
+}

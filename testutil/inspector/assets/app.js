@@ -1,0 +1,271 @@
+// The page: where it is, what it listens to, its keys and dialogs.
+import { $, h, ask, toast, copy, count } from "./dom.js";
+import { List } from "./list.js";
+import { openRequest, closeRequest } from "./detail.js";
+import { showSubscriptions } from "./subscriptions.js";
+import { showFaults, startFaults } from "./faults.js";
+
+const filterNames = ["q", "type", "source", "subject", "status"];
+const filters = $("filters");
+const state = { view: "events", event: 0, subscription: 0 };
+
+// What looks like somebody's number stays out of the address.
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+const isPersonal = (text) => /\d([^\p{L}\d]{0,3}\d){8}/u.test(text.replace(uuid, "x"));
+
+// query returns the filter.
+function query() {
+  const params = new URLSearchParams();
+  for (const name of filterNames) {
+    const value = filters.elements[name].value.trim();
+    if (value) params.set(name, value);
+  }
+  return params;
+}
+
+function readAddress() {
+  const params = new URLSearchParams(location.search);
+  const view = params.get("view");
+  state.view = ["events", "subscriptions", "faults"].includes(view) ? view : "events";
+  state.event = Number(params.get("event")) || 0;
+  state.subscription = Number(params.get("subscription")) || 0;
+  for (const name of filterNames) filters.elements[name].value = params.get(name) ?? "";
+}
+
+function writeAddress(push) {
+  const params = new URLSearchParams({ view: state.view });
+  list.unshared = false;
+  for (const [name, value] of query()) {
+    if (isPersonal(value)) list.unshared = true;
+    else params.set(name, value);
+  }
+  if (state.view === "events" && state.event) params.set("event", state.event);
+  if (state.view === "subscriptions" && state.subscription) params.set("subscription", state.subscription);
+  history[push ? "pushState" : "replaceState"](null, "", "?" + params);
+}
+
+const toRequest = {
+  open: (number) => { list.selected = number; list.render(); open(number); },
+  close: () => { open(0); $("list").focus({ preventScroll: true }); },
+};
+const toSubscription = {
+  open: (id) => { state.subscription = id; writeAddress(false); show(); },
+  close: () => { state.subscription = 0; writeAddress(false); show(); },
+};
+
+function open(number) {
+  state.event = number;
+  writeAddress(false);
+  document.querySelector("#view-events .panes").classList.toggle("open", number > 0);
+  if (number) openRequest(number, toRequest);
+  else {
+    list.selected = 0;
+    list.render();
+    closeRequest();
+  }
+}
+
+function show() {
+  for (const link of document.querySelectorAll(".tabs a")) {
+    if (link.dataset.view === state.view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  for (const view of document.querySelectorAll(".view")) view.hidden = view.id !== "view-" + state.view;
+  document.querySelector("#view-subscriptions .panes").classList.toggle("open", state.subscription > 0);
+  $("reset-filters").hidden = [...query()].length === 0;
+  document.title = { events: "Events", subscriptions: "Subscriptions", faults: "Faults" }[state.view] + " – inspector";
+  if (state.view === "subscriptions") showSubscriptions(state.subscription, toSubscription);
+}
+
+const list = new List({ query, open });
+list.onempty = (filtered) => {
+  $("empty").replaceChildren(...(filtered ? [h("h2", {}, "Nothing matches"), h("p", {}, "Requests come in all the same; the filter hides them.")] : [
+    h("h2", {}, "Nothing has come yet"),
+    h("p", {}, "Point the Events API address of an app here, send a sample, or post something:"),
+    h("pre", { id: "try" }, example()),
+    h("button", { type: "button", onclick: () => copy(example(), "Command") }, "Copy the command"),
+  ]));
+};
+
+const base = () => new URL(".", location.href).href.replace(/\/$/, "");
+
+const example = () => `TOKEN=$(curl -s ${base()}/_sink/tokens -d '{"kind":"user"}' | sed 's/.*:"//; s/".*//')
+curl ${location.origin}/events/api/v1/events \\
+  -H "Authorization: Bearer $TOKEN" \\
+  -H 'Content-Type: application/cloudevents+json' \\
+  -d '{"specversion":"1.0","id":"1","source":"https://example.com","type":"try.this","resource":"urn:altinn:resource:try-this"}'`;
+
+// The stream of what happens. Each connection starts the list anew, so that nothing
+// is missing and nothing is there twice.
+let stream;
+let connecting = 0;
+let reconnect;
+let seen = { cleared: 0, deliveries: 0, changes: 0 };
+let refreshing;
+
+function connection(stateName, text) {
+  const paused = list.paused && stateName === "live";
+  $("connection").dataset.state = paused ? "paused" : stateName;
+  $("connection").textContent = paused ? "Paused" : text;
+}
+
+async function connect() {
+  const attempt = ++connecting;
+  clearTimeout(reconnect);
+  stream?.close();
+  try {
+    await list.reset();
+  } catch {
+    return retry(attempt);
+  }
+  if (attempt !== connecting) return;
+  const params = query();
+  params.set("after", list.until);
+  stream = new EventSource("_sink/stream?" + params);
+  stream.onopen = () => connection("live", "Live");
+  stream.onerror = () => retry(attempt);
+  stream.onmessage = (event) => { if (attempt === connecting) receive(JSON.parse(event.data)); };
+}
+
+function retry(attempt) {
+  if (attempt !== connecting) return;
+  stream?.close();
+  connection("lost", "Connection lost, trying again…");
+  reconnect = setTimeout(connect, 1000);
+}
+
+function receive(message) {
+  connection("live", "Live");
+  list.dropped = message.dropped;
+  if (seen.cleared && seen.cleared !== message.cleared) list.reset().catch(() => {});
+  else list.push(message);
+  $("count-events").textContent = message.requests.toLocaleString("en");
+  $("count-subscriptions").textContent = message.subscriptions.toLocaleString("en");
+  $("count-faults").textContent = message.faults.length;
+  showFaults(message.faults);
+  const changed = seen.deliveries !== message.deliveries || seen.changes !== message.changes;
+  seen = message;
+  if (changed && !refreshing) {
+    refreshing = setTimeout(() => {
+      refreshing = 0;
+      if (state.view === "subscriptions") show();
+      else if (state.view === "events" && state.event && !document.querySelector("#detail :focus")) openRequest(state.event, toRequest);
+    }, 500);
+  }
+}
+
+function pause() {
+  list.paused = !list.paused;
+  $("pause").setAttribute("aria-pressed", String(list.paused));
+  $("pause").textContent = list.paused ? "Go on" : "Pause";
+  connection("live", "Live");
+  if (!list.paused && list.pending > 0) list.reset().catch(() => {});
+}
+
+let filterTimer;
+filters.addEventListener("input", () => {
+  clearTimeout(filterTimer);
+  filterTimer = setTimeout(filtered, 200);
+});
+filters.addEventListener("submit", (event) => event.preventDefault());
+filters.addEventListener("reset", () => setTimeout(filtered));
+
+function filtered() {
+  clearTimeout(filterTimer);
+  writeAddress(false);
+  $("reset-filters").hidden = [...query()].length === 0;
+  connect();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='?']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const params = new URLSearchParams(link.getAttribute("href"));
+  state.view = params.get("view");
+  if (params.has("subscription")) state.subscription = Number(params.get("subscription"));
+  writeAddress(true);
+  show();
+  if (params.has("event")) toRequest.open(Number(params.get("event")));
+});
+
+addEventListener("popstate", () => {
+  const before = String(query());
+  readAddress();
+  show();
+  if (String(query()) !== before) connect();
+  list.selected = state.event;
+  open(state.event);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const typing = event.target.closest("input:not([type=checkbox]), select, textarea");
+  if (event.key === "Escape") {
+    if (typing) typing.blur();
+    else if (state.view === "events" && state.event) toRequest.close();
+    else if (state.view === "subscriptions" && state.subscription) toSubscription.close();
+    return;
+  }
+  if (typing) return;
+  const actions = {
+    j: () => list.step(1), k: () => list.step(-1), g: () => list.toNewest(), p: pause, "?": () => $("dialog-help").showModal(),
+    "/": () => { state.view = "events"; show(); $("filter-q").focus(); $("filter-q").select(); },
+  };
+  if (!actions[event.key]) return;
+  event.preventDefault();
+  actions[event.key]();
+});
+
+$("pause").addEventListener("click", pause);
+$("help").addEventListener("click", () => $("dialog-help").showModal());
+
+$("clear").addEventListener("click", () => { $("dialog-clear").returnValue = ""; $("dialog-clear").showModal(); });
+$("dialog-clear").addEventListener("close", async () => {
+  if ($("dialog-clear").returnValue !== "ok") return;
+  await ask("DELETE", "events");
+  open(0);
+  toast("Cleared.");
+});
+
+$("sample").addEventListener("click", async () => {
+  const { types } = await ask("GET", "samples");
+  $("samples").replaceChildren(...types.map((type) => h("button", {
+    type: "button", onclick: async () => {
+      const { sent } = await ask("POST", "samples", { type });
+      toast(`Sent ${count(sent, "event")}: ${type}`);
+    },
+  }, type)));
+  $("dialog-sample").showModal();
+});
+
+const exportLink = () => {
+  const params = query();
+  if ($("export-reveal").checked) params.set("reveal", "1");
+  $("export-link").href = "_sink/export?" + params;
+};
+$("export").addEventListener("click", () => {
+  $("export-mask").hidden = document.documentElement.dataset.unmasked === "true";
+  $("export-reveal").checked = false;
+  exportLink();
+  $("dialog-export").showModal();
+});
+$("export-reveal").addEventListener("change", exportLink);
+$("export-link").addEventListener("click", () => $("dialog-export").close());
+
+$("import").addEventListener("click", () => { $("dialog-import").returnValue = ""; $("dialog-import").showModal(); });
+$("dialog-import").addEventListener("close", async () => {
+  const file = $("import-file").files[0];
+  if ($("dialog-import").returnValue !== "ok" || !file) return;
+  $("import-file").value = "";
+  const { taken } = await ask("POST", "import", file);
+  toast(`Imported ${count(taken, "event")}.`);
+});
+
+readAddress();
+startFaults();
+show();
+closeRequest();
+list.selected = state.event;
+if (state.event) open(state.event);
+connect();

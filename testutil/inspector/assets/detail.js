@@ -1,0 +1,162 @@
+// One request: what it says, what is wrong with it, and what became of it.
+import { $, h, ask, badge, when, duration, shown, json, exactText, copy, tabs, toast, count } from "./dom.js";
+
+let revealed = 0; // the number of the request that is shown in clear
+let latest = 0; // the request that was asked for last
+
+export async function openRequest(number, { close, open, again }) {
+  latest = number;
+  if (revealed !== number) revealed = 0;
+  let request;
+  try {
+    request = await ask("GET", `requests/${number}${revealed ? "?reveal=1" : ""}`);
+  } catch (error) {
+    if (latest === number && error.status === 404) close();
+    return;
+  }
+  if (latest === number) render(request, { close, open, again: again ?? (() => openRequest(number, { close, open })) });
+}
+
+export function closeRequest() {
+  latest = revealed = 0;
+  $("detail").replaceChildren(h("p", { class: "muted" }, "Choose a request to see what it says, what is wrong with it and what became of it."));
+}
+
+function render(r, to) {
+  const scrolled = $("detail").dataset.number === String(r.number) ? $("detail").scrollTop : 0;
+  const reveal = r.masked ? () => { revealed = r.number; to.again(); } : null;
+  const block = (title, ...content) => h("section", { class: "block", "aria-label": title }, h("h3", {}, title), content);
+  $("detail").replaceChildren(...[
+    h("div", { class: "detail-head" },
+      h("button", { type: "button", class: "back small", onclick: to.close }, "← Back"),
+      badge(r.status, r.outcome),
+      h("h2", {}, shown(r.type || r.method + " " + r.endpoint)),
+      h("div", { class: "buttons" },
+        reveal ? h("button", { type: "button", class: "small", id: "reveal", onclick: reveal }, "Show numbers") : null,
+        revealed === r.number ? h("button", { type: "button", class: "small", id: "reveal", onclick: () => { revealed = 0; to.again(); } }, "Mask numbers") : null,
+        h("button", { type: "button", class: "small", id: "copy-json", onclick: () => copy(exactText(r.pretty), r.masked ? "JSON, masked," : "JSON") }, "Copy JSON"),
+        h("button", { type: "button", class: "small", id: "copy-curl", onclick: () => copy(r.curl, r.masked ? "curl, masked," : "curl") }, "Copy curl"),
+        h("button", { type: "button", class: "small danger", id: "delete", onclick: () => remove(r, to) }, "Delete"))),
+    h("p", { class: "muted" }, `#${r.number} · ${r.method} ${r.endpoint} · `, when(r.at), ` · ${count(r.bytes, "byte")}`),
+    block("Findings", findings(r.findings)),
+    r.attributes.length > 0 ? block("Attributes", h("dl", { class: "attributes" }, r.attributes.map((a) => h("div", {},
+      h("dt", {}, shown(a.name)),
+      h("dd", {}, h("span", { class: "value" }, shown(a.value, reveal)), h("span", { class: "meaning" }, a.meaning)))))) : null,
+    h("section", { class: "block", "aria-label": "Content" }, tabs("Content", [
+      ["Event", () => h("pre", { id: "pretty" }, json(r.pretty, reveal))],
+      ["Body as it came", () => h("pre", { id: "raw" }, json(r.raw, reveal))],
+      [`Headers (${r.headers.length})`, () => headers(r.headers, reveal)],
+      ["curl", () => h("pre", { id: "curl" }, shown(r.curl, reveal))],
+    ])),
+    r.outcome === "accepted" || r.outcome === "duplicate" ? [
+      block("Deliveries", deliveries(r, to)),
+      block("Subscriptions", explanations(r, reveal)),
+      r.arrivals.length > 1 ? block(`Came ${r.arrivals.length} times`, timeline(r.arrivals, r.number, to)) : null,
+      r.timeline.length > 0 ? block("Its instance, in order", timeline(r.timeline, r.number, to)) : null,
+      block("Forward", forward(r)),
+    ] : null,
+  ].flat().filter(Boolean));
+  $("detail").dataset.number = r.number;
+  $("detail").scrollTop = scrolled;
+}
+
+async function remove(r, to) {
+  if (r.arrivals.length > 1 && !confirm(`Delete all ${r.arrivals.length} arrivals of this event?`)) return;
+  await ask("DELETE", `requests/${r.number}`);
+  to.close();
+}
+
+const levels = { error: "err", warning: "warn", info: "info" };
+
+function findings(all) {
+  if (all.length === 0) return h("p", {}, h("span", { class: "badge" }, "fine"), " Nothing breaks a rule of CloudEvents or Altinn.");
+  return h("ul", { class: "findings" }, all.map((f) => h("li", {},
+    h("span", { class: "badge " + levels[f.level] }, f.level),
+    h("span", {}, f.attribute ? [h("code", {}, shown(f.attribute)), " "] : null, shown(f.message), " ", h("span", { class: "rule" }, f.rule)))));
+}
+
+function headers(all, reveal) {
+  if (all.length === 0) return h("p", { class: "muted" }, "It was imported, and has none.");
+  return h("div", { class: "scroll" }, h("table", { id: "headers" },
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Value"))),
+    h("tbody", {}, all.map((header) => h("tr", {}, h("td", { class: "mono" }, shown(header.name)), h("td", { class: "mono" }, shown(header.value, reveal),
+      (header.tokens ?? []).map((token) => h("details", {},
+        h("summary", {}, "Token", token.expires ? [", expires ", when(token.expires)] : ", without expiry"),
+        h("pre", {}, json(token.header, reveal)), h("pre", {}, json(token.claims, reveal))))))))));
+}
+
+function timeline(rows, here, to) {
+  return h("ol", { class: "timeline plainlist" }, rows.map((row) => h("li", { class: (row.number === here ? "here " : "") + (row.level === "error" ? "err" : "ok"), "aria-current": row.number === here ? "true" : null },
+    row.number === here ? h("strong", {}, shown(row.type)) : h("button", { type: "button", class: "linkish", onclick: () => to.open(row.number) }, shown(row.type)),
+    " ", badge(row.status, row.outcome), h("br"), when(row.at), h("span", { class: "at" }, ` · #${row.number}`))));
+}
+
+function outcome(d) {
+  if (d.heldBack) return ["warn", "held back"];
+  if (d.status >= 200 && d.status < 300) return ["ok", "answered " + d.status];
+  return ["err", d.status ? "answered " + d.status : d.error];
+}
+
+// attempts returns a timeline of attempts, each with the time since the first.
+export function attempts(all) {
+  const first = new Date(all[0].at);
+  return h("ol", { class: "timeline" }, all.map((d) => {
+    const [kind, text] = outcome(d);
+    return h("li", { class: kind },
+      h("span", { class: "badge " + { ok: "", err: "err", warn: "warn" }[kind] }, `attempt ${d.attempt}`), " ", shown(text),
+      d.heldBack && d.error ? h("div", { class: "at" }, shown(d.error)) : null,
+      h("br"), when(d.at), h("span", { class: "at" }, ` · +${duration(new Date(d.at) - first)} · took ${duration(d.tookMs)}`,
+        d.nextAttempt ? [" · next ", when(d.nextAttempt)] : ""));
+  }));
+}
+
+function deliveries(r, to) {
+  if (r.deliveries.length === 0) return h("p", { class: "muted" }, "It was pushed to nobody. Why not stands below.");
+  const groups = Map.groupBy(r.deliveries, (d) => d.subscription);
+  return [...groups].map(([id, all]) => h("div", { class: "card" },
+    h("p", {}, h("a", { href: `?view=subscriptions&subscription=${id}` }, `Subscription ${id}`), " ", h("span", { class: "mono" }, shown(all[0].endPoint)), " ",
+      h("button", { type: "button", class: "small", onclick: () => redeliver(id, r.number, to.again) }, "Redeliver")),
+    attempts(all)));
+}
+
+export async function redeliver(subscription, number, then) {
+  await ask("POST", `subscriptions/${subscription}/redeliver`, { number });
+  toast("Pushed again.");
+  setTimeout(then, 300);
+}
+
+// criteria returns the table of why an event is pushed, or not.
+export function criteria(all, reveal) {
+  return h("div", { class: "scroll" }, h("table", {},
+    h("thead", {}, h("tr", {}, ["", "Criterion", "Subscription asks for", "Event has"].map((name) => h("th", { scope: "col" }, name || h("span", { class: "muted" }, "OK?"))))),
+    h("tbody", {}, all.map((c) => h("tr", {},
+      h("td", {}, h("span", { class: "badge " + (c.ok ? "" : "err") }, c.ok ? "yes" : "no")),
+      h("td", { class: "mono" }, c.name),
+      h("td", { class: "mono" }, c.want === "" ? h("em", {}, "empty") : shown(c.want, reveal)),
+      h("td", { class: "mono" }, c.got === "" ? h("em", {}, "none") : shown(c.got, reveal), c.hint ? h("div", { class: "muted" }, c.hint) : null))))));
+}
+
+function explanations(r, reveal) {
+  if (r.explained.length === 0) return h("p", { class: "muted" }, "There are no subscriptions.");
+  return [
+    r.explained.map((e) => h("details", { class: "explained", open: r.explained.length === 1 },
+      h("summary", {}, h("span", { class: "badge " + (e.pushed ? "" : "off") }, e.pushed ? "matches" : "does not match"), ` Subscription ${e.subscription} `, h("span", { class: "mono muted" }, shown(e.endPoint))),
+      criteria(e.criteria, reveal))),
+    r.more > 0 ? h("p", { class: "muted" }, `and ${count(r.more, "subscription")} more`) : null,
+  ];
+}
+
+function forward(r) {
+  const result = h("p", { class: "muted", role: "status" });
+  const url = h("input", { type: "url", name: "url", required: true, placeholder: "http://127.0.0.1:8080/events" });
+  url.value = localStorage.getItem("forward") ?? "";
+  const send = async (event) => {
+    event.preventDefault();
+    localStorage.setItem("forward", url.value.split("?")[0]); // without its secret
+    result.textContent = "Posting…";
+    const answer = await ask("POST", `requests/${r.number}/forward`, { url: url.value }).catch((error) => ({ error: error.message, tookMs: 0 }));
+    result.textContent = answer.error ? answer.error : `Answered ${answer.status} in ${duration(answer.tookMs)}.`;
+  };
+  return [h("form", { class: "forward", id: "forward", onsubmit: send },
+    h("label", {}, "Post it once to a receiver, as a webhook gets it", url), h("button", { type: "submit" }, "Forward")), result];
+}

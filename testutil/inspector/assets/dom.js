@@ -1,0 +1,202 @@
+// What the views build documents with. Whatever an event holds becomes text nodes.
+
+export const $ = (id) => document.getElementById(id);
+
+// h makes an element. Properties that begin with "on" are listeners, true and false
+// set attributes without a value, null and undefined set nothing.
+export function h(tag, props, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+// What is invisible, or turns the direction of what follows.
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]|\p{Cs}/gu;
+const masks = /\*{3,}/g;
+const maxMaskButtons = 200;
+
+const chip = (label) => h("span", { class: "ctl" }, label);
+
+// shown returns text as nodes: controls as their code points, and runs of asterisks
+// as buttons that call reveal, if there is one.
+export function shown(text, reveal) {
+  const nodes = [];
+  let buttons = 0;
+  const plain = (part) => {
+    let from = 0;
+    for (const match of part.matchAll(controls)) {
+      nodes.push(part.slice(from, match.index), chip("U+" + match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0")));
+      from = match.index + match[0].length;
+    }
+    nodes.push(part.slice(from));
+  };
+  let from = 0;
+  for (const match of reveal ? text.matchAll(masks) : []) {
+    if (++buttons > maxMaskButtons) break;
+    plain(text.slice(from, match.index));
+    nodes.push(h("button", { type: "button", class: "maskd", title: "Masked. Click to show.", "aria-label": "masked number, show it", onclick: reveal }, match[0]));
+    from = match.index + match[0].length;
+  }
+  plain(text.slice(from));
+  return nodes.filter((node) => node !== "");
+}
+
+// exactParts returns text that the sink sends exactly: strings, and numbers for bytes
+// that are no UTF-8.
+export function exactParts(exact) {
+  if (typeof exact === "string") return [exact];
+  const bytes = Uint8Array.from(atob(exact.base64), (c) => c.charCodeAt(0));
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const parts = [];
+  let from = 0;
+  const flush = (to) => { if (to > from) parts.push(decoder.decode(bytes.subarray(from, to))); };
+  for (let i = 0; i < bytes.length;) {
+    const length = sequence(bytes, i);
+    if (length === 0) {
+      flush(i);
+      parts.push(bytes[i]);
+      from = i + 1;
+    }
+    i += Math.max(length, 1);
+  }
+  flush(bytes.length);
+  return parts;
+}
+
+// sequence returns how long the UTF-8 sequence at i is, or 0 if there is none.
+function sequence(bytes, i) {
+  const first = bytes[i];
+  const length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+  for (let j = 1; j < length; j++) {
+    const c = bytes[i + j];
+    const low = j > 1 ? 0x80 : first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+    const high = j > 1 ? 0xbf : first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+    if (c === undefined || c < low || c > high) return 0;
+  }
+  return length;
+}
+
+// exactText is exactParts for the clipboard; bytes that are no UTF-8 become U+FFFD.
+export const exactText = (exact) => exactParts(exact).map((part) => (typeof part === "string" ? part : "\ufffd")).join("");
+
+const jsonTokens = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*)|\b(true|false|null)\b/g;
+const maxColoured = 64 << 10;
+
+// json returns JSON as nodes, coloured unless it is long.
+export function json(exact, reveal) {
+  return exactParts(exact).map((part) => {
+    if (typeof part !== "string") return chip("\\x" + part.toString(16).padStart(2, "0"));
+    if (part.length > maxColoured) return shown(part, reveal);
+    const nodes = [];
+    let from = 0;
+    for (const match of part.matchAll(jsonTokens)) {
+      nodes.push(shown(part.slice(from, match.index), reveal));
+      const kind = match[1] ? (match[2] ? "k" : "s") : match[3] ? "n" : "l";
+      nodes.push(h("span", { class: kind }, shown(match[1] ?? match[0], reveal)), match[2] ?? "");
+      from = match.index + match[0].length;
+    }
+    nodes.push(shown(part.slice(from), reveal));
+    return nodes;
+  });
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+// when returns a time of day, with the date if it is not today's.
+export function when(iso) {
+  const at = new Date(iso);
+  const text = at.toDateString() === new Date().toDateString() ? clock.format(at) : day.format(at) + " " + clock.format(at);
+  return h("time", { datetime: iso, title: iso, class: "at" }, text);
+}
+
+export function duration(ms) {
+  if (ms < 1) return ms.toFixed(2) + " ms";
+  if (ms < 1000) return Math.round(ms) + " ms";
+  if (ms < 60_000) return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0) + " s";
+  if (ms < 3_600_000) return Math.round(ms / 60_000) + " min";
+  return (ms / 3_600_000).toFixed(1) + " h";
+}
+
+export const count = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ? one : many ?? one + "s");
+
+export function badge(status, outcome) {
+  const kind = { accepted: "", duplicate: "info", refused: "err", failed: "err" }[outcome] ?? "";
+  const label = outcome === "duplicate" ? "duplicate" : status === 0 ? "no answer" : String(status);
+  return h("span", { class: "badge " + kind }, label);
+}
+
+let toastTimer;
+export function toast(text) {
+  $("toast").textContent = text;
+  $("toast").hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { $("toast").hidden = true; }, 6000);
+}
+
+// ask sends a request to the sink and returns the answer's JSON; null if it has none.
+// What goes wrong is shown, and thrown.
+export async function ask(method, path, body) {
+  let response;
+  try {
+    response = await fetch("_sink/" + path, {
+      method, body: body instanceof Blob ? body : body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    toast("The sink does not answer.");
+    throw error;
+  }
+  if (response.status === 204) return null;
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) {
+    const text = answer?.detail || answer?.title || response.status + " " + response.statusText;
+    toast(text);
+    throw Object.assign(new Error(text), { status: response.status });
+  }
+  return answer;
+}
+
+export async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = h("textarea", { "aria-hidden": "true" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  toast(what + " copied.");
+}
+
+// tabs returns a tab list over panels: [name, build] pairs, built when first shown.
+export function tabs(label, panels, ...buttons) {
+  const panel = h("div", { role: "tabpanel", tabindex: "0" });
+  const show = (i) => {
+    items.forEach((item, j) => {
+      item.setAttribute("aria-selected", String(i === j));
+      item.tabIndex = i === j ? 0 : -1;
+    });
+    panel.setAttribute("aria-label", panels[i][0]);
+    panel.replaceChildren(...[panels[i][1]()].flat());
+  };
+  const items = panels.map(([name], i) => h("button", {
+    type: "button", role: "tab", onclick: () => show(i),
+    onkeydown: (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const next = (i + step + items.length) % items.length;
+      show(next);
+      items[next].focus();
+    },
+  }, name));
+  show(0);
+  return [h("div", { class: "tablist" }, h("div", { role: "tablist", "aria-label": label, class: "tablist" }, items), h("span", { class: "spring" }), buttons), panel];
+}

@@ -1,0 +1,86 @@
+package inspector
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/altinn-go/events/models"
+)
+
+// Mask makes text fit to be seen: identity numbers and organisation numbers become
+// asterisks, one for each digit. The zero Mask does; it is not safe for concurrent
+// use.
+type Mask struct {
+	// Off leaves everything as it is.
+	Off bool
+	// Masked becomes true once something was masked.
+	Masked bool
+}
+
+// Text returns free text masked.
+func (m *Mask) Text(text string) string {
+	if m.Off {
+		return text
+	}
+	return m.note(text, models.Redact(text))
+}
+
+// Subject returns a subject or an alternative subject masked. Text in no known form
+// keeps only its first part.
+func (m *Mask) Subject(text string) string {
+	if m.Off || text == "" {
+		return text
+	}
+	return m.note(text, models.MaskSubject(text))
+}
+
+func (m *Mask) note(text, masked string) string {
+	if masked != text {
+		m.Masked = true
+	}
+	return masked
+}
+
+// JSON returns a JSON text masked, as JSON: a number of which digits were masked
+// becomes a string.
+func (m *Mask) JSON(text []byte) []byte {
+	if m.Off {
+		return text
+	}
+	masked := m.note(string(text), models.Redact(string(text)))
+	if !m.Masked || json.Valid([]byte(masked)) {
+		return []byte(masked)
+	}
+	var b bytes.Buffer
+	for i := 0; i < len(masked); {
+		end := i + 1
+		switch c := masked[i]; {
+		case c == '"':
+			for end < len(masked) && masked[end] != '"' {
+				if masked[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			end = min(end+1, len(masked))
+			b.WriteString(masked[i:end])
+		case isNumber(c):
+			for end < len(masked) && isNumber(masked[end]) {
+				end++
+			}
+			number := masked[i:end]
+			if strings.Contains(number, "*") {
+				number = `"` + number + `"`
+			}
+			b.WriteString(number)
+		default:
+			b.WriteByte(c)
+		}
+		i = end
+	}
+	return b.Bytes()
+}
+
+// isNumber reports whether c is part of a JSON number, masked or not.
+func isNumber(c byte) bool { return c >= '0' && c <= '9' || strings.IndexByte("*+-.eE", c) >= 0 }
