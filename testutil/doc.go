@@ -56,6 +56,19 @@
 // of CloudEvents, which look for application/cloudevents+json, see no event in it
 // unless they are told.
 //
+// # The inspector
+//
+// URL and Handler serve a page at "/" that shows requests as they come, what is
+// wrong with each, what was pushed to whom and why not to others; it sends samples,
+// pushes again, and switches faults on. ServeInspector logs its address from a test,
+// Inspector is the page as a handler for any prefix. What it asks is there for others
+// too, below /_sink: GET requests (filters type, source, subject, status and q; until,
+// offset and limit), GET, DELETE requests/{number} and POST requests/{number}/forward,
+// GET stream (server-sent events), GET subscriptions and subscriptions/{id}, POST
+// subscriptions/{id}/validate and redeliver, GET faults, DELETE faults/{id}, GET and
+// POST samples, GET export and POST import (NDJSON). Its answers are masked unless
+// reveal=1 is asked for, and hold no token whole.
+//
 // # Golden files, recordings, other languages
 //
 // Golden compares the stored events with a file, in which ids and times are
@@ -68,7 +81,9 @@
 //
 // The sink keeps the newest 100,000 accepted requests (SinkConfig.MaxEvents) or 256
 // MiB of them, whichever is less, and counts what it drops. It takes bodies up to 1
-// MiB and, over the socket, headers up to 64 KiB. It keeps 100,000 subscriptions and
+// MiB and, over the socket, headers up to 64 KiB. Of requests that it refused it keeps
+// the newest 1,000 or 16 MiB. An import is up to 256 MiB, 64 pages look at once, and a
+// page gets 5 messages a second. It keeps 100,000 subscriptions and
 // the newest 10,000 attempts to deliver; 8 attempts of one webhook are under way at
 // once, and 100,000 deliveries wait. A query looks through the events that share its
 // resource, its subject or its alternative subject, whichever are fewest, from the place

@@ -3,6 +3,8 @@ package testutil_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/altinn-go/events/models"
@@ -32,6 +34,25 @@ func Example() {
 	// Output:
 	// https://ttd.apps.altinn.no/ttd/apps-test/instances/50019855/428a4575-2c04-4400-89a3-1aaadd2579cd
 	// urn:altinn:resource:app_ttd_apps-test
+}
+
+// The page may stand below any path of a program's own.
+func ExampleSink_Inspector() {
+	sink, err := testutil.StartSink(testutil.SinkConfig{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer sink.Close()
+
+	mux := http.NewServeMux()
+	mux.Handle("/inspector/", http.StripPrefix("/inspector", sink.Inspector()))
+
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost/inspector/", http.NoBody))
+	fmt.Println(answer.Code, answer.Header().Get("Content-Type"))
+	// Output:
+	// 200 text/html; charset=utf-8
 }
 
 // A failure shows the nearest misses. Identity numbers are masked in it.

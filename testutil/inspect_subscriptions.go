@@ -38,7 +38,7 @@ func (v Subscription) view(mask *inspector.Mask) subscriptionView {
 	if v.SubjectFilter != nil {
 		v.SubjectFilter = new(mask.Subject(*v.SubjectFilter))
 	}
-	v.Consumer, v.CreatedBy = mask.Subject(v.Consumer), mask.Subject(v.CreatedBy)
+	v.Consumer, v.CreatedBy = mask.Text(v.Consumer), mask.Text(v.CreatedBy)
 	return subscriptionView{Subscription: v}
 }
 

@@ -149,8 +149,9 @@ func knownTypes() []string {
 // spelling finds what compares letter by letter and is a letter off.
 func (f *findings) spelling() {
 	eventType := f.Event.Type()
+	broken := slices.ContainsFunc(f.all, func(found Finding) bool { return found.Attribute == "type" })
 	for _, known := range knownTypes() {
-		if eventType == known || !strings.EqualFold(eventType, known) &&
+		if broken || eventType == known || !strings.EqualFold(eventType, known) &&
 			!(known == models.TypeProcessMovedToPrefix && isMovedToInOtherCase(eventType)) {
 			continue
 		}
@@ -171,12 +172,11 @@ func isMovedToInOtherCase(eventType string) bool {
 func (f *findings) subscriptions() {
 	resource := extension(f.Event, models.ExtResource)
 	var types []string
-	sameResource, wanted := 0, false
+	wanted := false
 	for _, filter := range f.Filters {
 		if filter.Resource != resource {
 			continue
 		}
-		sameResource++
 		wanted = wanted || filter.Type == nil || *filter.Type == f.Event.Type()
 		switch {
 		case filter.Type != nil && *filter.Type == "":
@@ -190,7 +190,7 @@ func (f *findings) subscriptions() {
 				"Subscription %d has an empty subject filter, which matches only events without one.", filter.Subscription)
 		}
 	}
-	if sameResource == 0 || wanted {
+	if wanted || len(types) == 0 {
 		return
 	}
 	for _, other := range types {
@@ -207,14 +207,10 @@ func (f *findings) subscriptions() {
 func listed(texts []string) string {
 	const most = 3
 	texts = slices.Compact(slices.Sorted(slices.Values(texts)))
-	switch n := len(texts); {
-	case n == 0:
-		return "none that there is"
-	case n > most:
+	if n := len(texts); n > most {
 		return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), n-most)
-	default:
-		return strings.Join(texts, ", ")
 	}
+	return strings.Join(texts, ", ")
 }
 
 // dropped finds what POST /app takes and does not keep.

@@ -170,6 +170,11 @@ filters.addEventListener("input", () => {
 filters.addEventListener("submit", (event) => event.preventDefault());
 filters.addEventListener("reset", () => setTimeout(filtered));
 
+$("more-filters").addEventListener("click", () => {
+  const open = filters.classList.toggle("open");
+  $("more-filters").setAttribute("aria-expanded", String(open));
+});
+
 function filtered() {
   clearTimeout(filterTimer);
   writeAddress(false);

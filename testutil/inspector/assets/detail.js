@@ -29,7 +29,7 @@ function render(r, to) {
   $("detail").replaceChildren(...[
     h("div", { class: "detail-head" },
       h("button", { type: "button", class: "back small", onclick: to.close }, "← Back"),
-      badge(r.status, r.outcome),
+      badge(r.status, r.outcome), r.outcome === "duplicate" ? h("span", { class: "badge info" }, "came again") : null,
       h("h2", {}, shown(r.type || r.method + " " + r.endpoint)),
       h("div", { class: "buttons" },
         reveal ? h("button", { type: "button", class: "small", id: "reveal", onclick: reveal }, "Show numbers") : null,
@@ -72,7 +72,7 @@ function findings(all) {
   if (all.length === 0) return h("p", {}, h("span", { class: "badge" }, "fine"), " Nothing breaks a rule of CloudEvents or Altinn.");
   return h("ul", { class: "findings" }, all.map((f) => h("li", {},
     h("span", { class: "badge " + levels[f.level] }, f.level),
-    h("span", {}, f.attribute ? [h("code", {}, shown(f.attribute)), " "] : null, shown(f.message), " ", h("span", { class: "rule" }, f.rule)))));
+    h("span", {}, f.attribute ? [h("code", {}, shown(f.attribute)), ": "] : null, shown(f.message), " ", h("span", { class: "rule" }, f.rule)))));
 }
 
 function headers(all, reveal) {
@@ -86,7 +86,7 @@ function headers(all, reveal) {
 }
 
 function timeline(rows, here, to) {
-  return h("ol", { class: "timeline plainlist" }, rows.map((row) => h("li", { class: (row.number === here ? "here " : "") + (row.level === "error" ? "err" : "ok"), "aria-current": row.number === here ? "true" : null },
+  return h("ol", { class: "timeline" }, rows.map((row) => h("li", { class: (row.number === here ? "here " : "") + (row.level === "error" ? "err" : "ok"), "aria-current": row.number === here ? "true" : null },
     row.number === here ? h("strong", {}, shown(row.type)) : h("button", { type: "button", class: "linkish", onclick: () => to.open(row.number) }, shown(row.type)),
     " ", badge(row.status, row.outcome), h("br"), when(row.at), h("span", { class: "at" }, ` · #${row.number}`))));
 }
@@ -105,7 +105,7 @@ export function attempts(all) {
     return h("li", { class: kind },
       h("span", { class: "badge " + { ok: "", err: "err", warn: "warn" }[kind] }, `attempt ${d.attempt}`), " ", shown(text),
       d.heldBack && d.error ? h("div", { class: "at" }, shown(d.error)) : null,
-      h("br"), when(d.at), h("span", { class: "at" }, ` · +${duration(new Date(d.at) - first)} · took ${duration(d.tookMs)}`,
+      h("br"), when(d.at), h("span", { class: "at" }, `${d.at === all[0].at ? "" : " · " + duration(new Date(d.at) - first) + " later"} · took ${duration(d.tookMs)}`,
         d.nextAttempt ? [" · next ", when(d.nextAttempt)] : ""));
   }));
 }

@@ -127,8 +127,7 @@ export const count = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ?
 
 export function badge(status, outcome) {
   const kind = { accepted: "", duplicate: "info", refused: "err", failed: "err" }[outcome] ?? "";
-  const label = outcome === "duplicate" ? "duplicate" : status === 0 ? "no answer" : String(status);
-  return h("span", { class: "badge " + kind }, label);
+  return h("span", { class: "badge " + kind, title: status === 0 ? "no answer" : outcome }, status === 0 ? "none" : String(status));
 }
 
 let toastTimer;

@@ -8,7 +8,8 @@ function text(f) {
   if (f.reset) what.push("connection reset");
   if (f.hang) what.push("no answer");
   if (f.truncate) what.push("answer broken off");
-  return `${f.method ?? ""} ${f.endpoint || "/"}: ${what.join(", ")}` + (f.stored ? ", event taken" : "") +
+  const where = f.endpoint === "/" || !f.endpoint ? "everything" : f.endpoint;
+  return `${f.method ? f.method + " " : ""}${where}: ${what.join(", ")}` + (f.stored ? ", event taken" : "") +
     (f.rate > 0 && f.rate < 1 ? `, ${Math.round(f.rate * 100)} % of requests` : "") + (f.times ? `, ${f.times} more times` : "");
 }
 

@@ -202,11 +202,11 @@ export class List {
 }
 
 function rowElement(row) {
-  const mark = { error: ["err", "error"], warning: ["warn", "warning"] }[row.level];
+  const mark = row.outcome === "duplicate" ? ["info", "again"] : { error: ["err", "error"], warning: ["warn", "warning"] }[row.level];
   return h("div", { class: "row", role: "option", id: "row-" + row.number, "data-number": row.number },
     badge(row.status, row.outcome),
     h("span", { class: "type" }, shown(row.type || row.method + " " + row.endpoint)),
     when(row.at),
-    h("span", { class: "about" }, shown(row.reason || [row.subject, row.instance || row.source].filter(Boolean).join(" · "))),
+    h("span", { class: "about" }, shown(row.reason || [row.subject, row.instance?.split("/").pop() || row.source].filter(Boolean).join(" · "))),
     h("span", { class: "marks" }, mark ? h("span", { class: "badge " + mark[0] }, mark[1]) : null));
 }

@@ -13,7 +13,7 @@ export async function showSubscriptions(selected, to) {
   },
   h("span", { class: "name" }, `${s.id} `, h("span", { class: "badge " + (s.validated ? "" : "warn") }, s.validated ? "validated" : "not validated")),
   h("span", { class: "about mono" }, shown(s.endPoint)),
-  h("span", { class: "about" }, shown([s.resourceFilter, s.typeFilter, s.subjectFilter].filter((text) => text !== undefined).join(" · "))),
+  h("span", { class: "about" }, shown(asked(s))),
   h("span", { class: "about" }, `${count(s.delivered, "event")} delivered, ${count(s.failed, "failed attempt")}` + (s.heldBack ? `, ${s.heldBack} held back` : ""))))));
   if (total === 0) {
     $("subscriptions").replaceChildren(h("li", { class: "empty" }, h("h2", {}, "Nobody subscribes"),
@@ -22,6 +22,13 @@ export async function showSubscriptions(selected, to) {
   if (selected) return openSubscription(selected, to);
   latest = revealed = 0;
   $("subscription").replaceChildren(h("p", { class: "muted" }, "Choose a subscription to see what matches it, what was pushed, and why or why not."));
+}
+
+// asked says in a line what a subscription asks for.
+function asked(s) {
+  const filters = [["type", s.typeFilter], ["subject", s.subjectFilter], ["source", s.sourceFilter]]
+    .filter(([, value]) => value !== undefined).map(([name, value]) => `${name} ${value === "" ? "empty (!)" : value}`);
+  return [s.resourceFilter, ...filters].join(" · ");
 }
 
 async function openSubscription(id, to) {
