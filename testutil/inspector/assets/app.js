@@ -11,7 +11,7 @@ const state = { view: "events", event: 0, subscription: 0 };
 
 // What looks like somebody's number stays out of the address.
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
-const isPersonal = (text) => /\d([^\p{L}\d]{0,3}\d){8}/u.test(text.replace(uuid, "x"));
+const isPersonal = (text) => /\p{Nd}([^\p{L}\p{Nd}]{0,3}\p{Nd}){8}/u.test(text.replace(uuid, "x"));
 
 // query returns the filter.
 function query() {
