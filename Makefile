@@ -3,7 +3,7 @@
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Modules of their own, so that what they need is in nobody else's graph.
-NESTED := testutil/bench examples/observability
+NESTED := testutil/bench examples/observability testutil/inspector/browsertest
 
 # How long each fuzz target runs.
 FUZZTIME ?= 1m
@@ -12,17 +12,21 @@ FUZZTIME ?= 1m
 ROUNDS ?= 100
 ROUNDS_POSTGRES ?= 30
 
-.PHONY: check test test/postgres lint tidy fuzz chaos backlog bench bench/compare golden help
+.PHONY: check test test/postgres test/browser lint tidy fuzz chaos backlog bench bench/compare golden help
 
 check: tidy lint test ## what CI checks: module files, lint, vet, race tests
 
 test: ## all tests with the race detector
 	go vet ./...
 	go test -race -timeout 10m ./...
-	@set -e; for module in $(NESTED); do (cd $$module && go vet ./... && go test -timeout 5m ./...); done
+	@set -e; for module in $(NESTED); do (cd $$module && go vet ./... && go test -timeout 10m ./...); done
 
 test/postgres: ## the tests that need PostgreSQL (TEST_DATABASE_URL, or the server's binaries); they fail rather than skip
 	CI=true go test -race -timeout 10m ./publisher/outbox/postgres/... ./publisher/outbox/cmd/... ./testutil/pgtest/... ./examples/apptemplate/...
+
+test/browser: ## the tests of the inspector in Chromium (on PATH) and by axe (by npm); they fail rather than skip
+	cd testutil/inspector/browsertest/testdata/axe && npm ci --no-audit --no-fund
+	cd testutil/inspector/browsertest && CI=true go test -count=1 -timeout 10m ./...
 
 lint: ## golangci-lint
 	$(GOLANGCI_LINT) run ./...

@@ -1,0 +1,259 @@
+package browsertest_test
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/altinn-go/events/testutil"
+)
+
+func TestList_LiveNewestFirst(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.open("")
+	in.waitText("#empty", "Nothing has come yet")
+	in.take(typed("1", "first"), typed("2", "second"))
+	in.waitTypes("second", "first")
+	in.take(typed("3", "third"))
+	in.waitTypes("third", "second", "first")
+	in.waitText("#count-events", "3")
+	in.waitText("#list-summary", "3 requests")
+	if eval[bool](in, `document.getElementById("empty").checkVisibility()`) {
+		t.Error("the list has rows and says that nothing has come")
+	}
+	in.post("/events", `{"specversion":"0.3"}`)
+	in.waitText("#list .row .badge", "400")
+	in.fits()
+}
+
+func TestList_Pause(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.take(typed("1", "before"))
+	in.open("")
+	in.waitTypes("before")
+	in.click("#pause")
+	in.waitText("#connection", "Paused")
+	in.take(typed("2", "meanwhile"), typed("3", "meanwhile.too"))
+	in.waitText("#new-rows", "2 new requests")
+	in.waitTypes("before")
+	in.click("#pause")
+	in.waitTypes("meanwhile.too", "meanwhile", "before")
+	in.live()
+	in.wait(`document.getElementById("new-rows").hidden`)
+	in.keys("p")
+	in.waitText("#connection", "Paused")
+	in.take(typed("4", "last"))
+	in.waitText("#new-rows", "1 new request")
+	in.click("#new-rows") // a look at what came is no end of the pause
+	in.waitTypes("last", "meanwhile.too", "meanwhile", "before")
+	in.waitText("#connection", "Paused")
+}
+
+// While rows further down are read, nothing moves under the reader.
+func TestList_StaysWhereItIsRead(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	for i := range 100 {
+		in.take(typed(fmt.Sprint(i), fmt.Sprintf("type.%d", i)))
+	}
+	in.open("")
+	in.wait(`document.querySelector("#row-100")`)
+	eval[any](in, `document.getElementById("list").scrollTop = 40 * 56`)
+	in.wait(`document.querySelector("#row-60")`)
+	top := eval[float64](in, `document.querySelector("#row-60").getBoundingClientRect().top`)
+	in.take(typed("new", "new"))
+	in.waitText("#new-rows", "1 new request")
+	if now := eval[float64](in, `document.querySelector("#row-60").getBoundingClientRect().top`); now != top {
+		t.Errorf("a row moved from %v to %v", top, now)
+	}
+	in.click("#new-rows")
+	in.wait(`document.getElementById("list").scrollTop === 0 && %s`, element("#list .row", "new"))
+	in.waitText("#list-summary", "101 requests")
+}
+
+// The page says that the sink is gone, and shows what the next one has and nothing
+// else.
+func TestList_ServerGone(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.expect("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+	in.take(typed("1", "of.the.first"))
+	in.open("")
+	in.waitTypes("of.the.first")
+	address, err := url.Parse(in.sink.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.sink.Close()
+	in.waitText("#connection", "lost")
+	in.waitTypes("of.the.first") // what was seen stays
+
+	in.sink = testutil.NewSinkWithConfig(t, testutil.SinkConfig{Auth: testutil.AuthOff, Addr: address.Host})
+	in.take(typed("1", "of.the.second"), typed("2", "of.the.second.too"))
+	in.sink.URL()
+	in.live()
+	in.waitTypes("of.the.second.too", "of.the.second")
+	in.take(typed("3", "after"))
+	in.waitTypes("after", "of.the.second.too", "of.the.second")
+	in.waitText("#count-events", "3")
+}
+
+func TestList_Keyboard(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.take(typed("1", "first"), typed("2", "second"), typed("3", "third"))
+	in.open("")
+	in.waitTypes("third", "second", "first")
+	selected := func(eventType string) {
+		t.Helper()
+		in.waitText("#list .row[aria-selected=true] .type", eventType)
+		in.waitText("#detail h2", eventType)
+	}
+	in.keys("j")
+	selected("third")
+	in.keys("j")
+	selected("second")
+	in.keys("jj")
+	selected("first")
+	in.keys("k")
+	selected("second")
+	in.wait(`location.search.includes("event=2")`)
+	in.keys("/")
+	in.wait(`document.activeElement.id === "filter-q"`)
+	in.keys("jk") // text now
+	in.wait(`document.activeElement.value === "jk"`)
+	in.waitText("#empty", "Nothing matches")
+	in.keys(kb.Escape)
+	in.wait(`document.activeElement.id !== "filter-q"`)
+	in.waitText("#detail h2", "second") // leaving the search closes nothing else
+	in.keys(kb.Escape)
+	in.waitText("#detail", "Choose a request")
+	in.wait(`!location.search.includes("event=")`)
+	in.keys("?")
+	in.wait(`document.getElementById("dialog-help").open`)
+	in.keys("j") // of no effect below a dialog
+	in.keys(kb.Escape)
+	in.wait(`!document.getElementById("dialog-help").open`)
+	in.waitText("#detail", "Choose a request")
+}
+
+// The list itself has the keys of a list box.
+func TestList_KeysOfAListBox(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	for i := range 40 {
+		in.take(typed(fmt.Sprint(i), fmt.Sprintf("type.%d", i)))
+	}
+	in.open("")
+	in.wait(`document.querySelector("#row-40")`)
+	eval[any](in, `document.getElementById("list").focus()`)
+	for _, press := range []struct {
+		key string
+		row int
+	}{
+		{kb.ArrowDown, 40}, {kb.ArrowDown, 39}, {kb.ArrowUp, 40}, {kb.End, 1}, {kb.Home, 40},
+	} {
+		in.keys(press.key)
+		id := fmt.Sprintf("row-%d", press.row)
+		in.wait(`document.getElementById("list").getAttribute("aria-activedescendant") === %s && document.getElementById(%s).checkVisibility()`, id, id)
+	}
+}
+
+func TestList_Filters(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, field, value string
+		want               []string
+	}{
+		{"Type", "[name=type]", "ONE", []string{"type.one"}},
+		{"Source", "[name=source]", "elsewhere.example", []string{"type.two"}},
+		{"Subject", "[name=subject]", "/party/777", []string{"type.three"}},
+		{"Text", "[name=q]", "needle in data", []string{"type.four"}},
+		{"Status", "[name=status]", "refused", []string{"type.refused"}},
+		{"Duplicate", "[name=status]", "duplicate", []string{"type.one"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := setup(t)
+			in.take(typed("1", "type.one"), event("2", "type", `"type.two"`, "source", `"https://elsewhere.example/x"`),
+				event("3", "type", `"type.three"`, "subject", `"/party/777"`), event("4", "type", `"type.four"`, "data", `{"a":"Needle in data"}`),
+				typed("1", "type.one"))
+			in.post("/events", event("5", "type", `"type.refused"`, "resource", `"none"`))
+			in.open("")
+			in.waitText("#list-summary", "6 requests")
+			if strings.Contains(tt.field, "status") {
+				in.choose(tt.field, tt.value)
+			} else {
+				in.fill(tt.field, tt.value)
+			}
+			if tt.name == "Type" { // the duplicate is of the type too
+				tt.want = append(tt.want, tt.want...)
+			}
+			in.waitTypes(tt.want...)
+			in.take(typed("6", "of.no.filter"))
+			in.waitText("#count-events", "7")
+			in.waitTypes(tt.want...)
+
+			// The address is the view: another tab shows the same.
+			address := eval[string](in, `location.href`)
+			other := in.tab()
+			other.navigate(address)
+			other.live()
+			other.waitTypes(tt.want...)
+			other.wait(`document.querySelector(%s).value === %s`, tt.field, tt.value)
+
+			in.click("#reset-filters")
+			in.waitText("#list-summary", "7 requests")
+			in.wait(`!location.search.includes(%s)`, strings.Split(tt.value, " ")[0])
+		})
+	}
+}
+
+// A view with an event is shared by its address too, and Back goes back.
+func TestList_AddressNamesEventAndView(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.take(typed("1", "first"), typed("2", "second"))
+	in.open("")
+	in.waitTypes("second", "first")
+	in.show(1)
+	address := eval[string](in, `location.href`)
+	other := in.tab()
+	other.navigate(address)
+	other.live()
+	other.waitText("#detail h2", "first")
+	other.waitText("#list .row[aria-selected=true]", "first")
+	other.clickText(".tabs a", "Faults")
+	other.wait(`document.getElementById("view-faults").checkVisibility() && !document.getElementById("view-events").checkVisibility()`)
+	eval[any](other, `history.back()`)
+	other.waitText("#detail h2", "first")
+	other.wait(`document.getElementById("view-events").checkVisibility()`)
+}
+
+func TestList_NumbersStayOutOfTheAddress(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	numbers := []string{person, "010175 12345", "010175-12345", organisation, "0192:" + organisation, "٠١٠١٧٥١٢٣٤٥"}
+	for i, number := range numbers {
+		in.take(event(fmt.Sprint(i), "type", `"hers"`, "data", js("%s", number)), typed("other", "other"))
+	}
+	in.open("?view=events&type=hers")
+	for _, number := range numbers {
+		in.fill("[name=q]", number)
+		in.waitText("#list-summary", "not put into the address")
+		in.wait(`document.querySelectorAll("#list .row[data-number]").length > 0`)
+		if address := eval[string](in, `decodeURIComponent(location.href)`); strings.Contains(address, "q=") {
+			t.Errorf("the address holds number %d that was searched for", slices.Index(numbers, number))
+		}
+		in.wait(`location.search.includes("type=hers")`)
+	}
+	// What is no number of a person is shared.
+	in.fill("[name=q]", instance)
+	in.wait(`location.search.includes(%s)`, "q="+instance)
+}
