@@ -167,11 +167,12 @@ func (r *deliveries) all() (kept []Delivery, changed <-chan struct{}) {
 	return slices.Clone(r.kept), r.changed
 }
 
-// ever returns how many attempts there were.
-func (r *deliveries) ever() int {
+// ever returns how many attempts there were, and a channel that is closed when there
+// is another.
+func (r *deliveries) ever() (total int, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.total
+	return r.total, r.changed
 }
 
 func (r *deliveries) reset() {

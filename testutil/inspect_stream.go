@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/testutil/inspector"
 )
 
 // maxStreamRows is how many rows one message carries; of more, the newest.
@@ -49,7 +50,7 @@ func (s *Sink) inspectStream(w http.ResponseWriter, r *http.Request) {
 	ticker := time.NewTicker(streamInterval)
 	defer ticker.Stop()
 	for {
-		message, changed := s.streamMessage(filter, last, r)
+		message, changed, delivered := s.streamMessage(filter, last, s.mask(r))
 		last = message.Newest
 		text, err := json.Marshal(message)
 		if err != nil {
@@ -68,7 +69,6 @@ func (s *Sink) inspectStream(w http.ResponseWriter, r *http.Request) {
 		if err != nil || control.Flush() != nil {
 			return
 		}
-		_, delivered := s.pushes.record.all()
 		// What tells of no change by itself, faults and subscriptions, is looked at
 		// once a second.
 		wake := time.NewTimer(time.Second)
@@ -94,28 +94,34 @@ func (s *Sink) inspectStream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Sink) streamMessage(filter arrivalFilter, last int, r *http.Request) (m streamMessage, changed <-chan struct{}) {
+// streamMessage returns what a page is to know that has everything up to the request
+// numbered last, and what tells of changes.
+func (s *Sink) streamMessage(filter arrivalFilter, last int, mask *inspector.Mask) (m streamMessage, changed, delivered <-chan struct{}) {
 	arrivals, changed := s.store.arrivals(last)
-	m.Newest = last
+	m.Newest, m.Rows = last, []arrivalRow{}
 	if len(arrivals) > 0 {
 		m.Newest = arrivals[len(arrivals)-1].number()
 	}
-	m.Rows = []arrivalRow{}
-	filters := s.resourceFilters()
+	newest := []arrival{}
 	for _, a := range slices.Backward(arrivals) {
 		if !filter.matches(a) {
 			continue
 		}
-		m.Added++
-		if len(m.Rows) < maxStreamRows {
-			m.Rows = append(m.Rows, a.row(filters, s.mask(r)))
+		if m.Added++; m.Added <= maxStreamRows {
+			newest = append(newest, a)
+		}
+	}
+	if len(newest) > 0 {
+		filters := s.resourceFilters()
+		for _, a := range newest {
+			m.Rows = append(m.Rows, a.row(filters, mask))
 		}
 	}
 	m.Requests, m.Dropped, m.Cleared = s.store.counts()
-	m.Deliveries = s.pushes.record.ever()
+	m.Deliveries, delivered = s.pushes.record.ever()
 	m.Subscriptions, m.Changes = s.subscriptions.counts()
 	m.Faults = s.faultViews()
-	return m, changed
+	return m, changed, delivered
 }
 
 // faultView is a fault as the inspector shows it.

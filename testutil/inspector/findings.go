@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -171,26 +172,33 @@ func isMovedToInOtherCase(eventType string) bool {
 // subscriptions finds why none of those to the resource gets the event.
 func (f *findings) subscriptions() {
 	resource := extension(f.Event, models.ExtResource)
-	var types []string
+	var types, emptyType, emptySubject []string
 	wanted := false
 	for _, filter := range f.Filters {
 		if filter.Resource != resource {
 			continue
 		}
-		wanted = wanted || filter.Type == nil || *filter.Type == f.Event.Type()
 		switch {
-		case filter.Type != nil && *filter.Type == "":
-			f.add(LevelWarning, "Subscriptions", "type",
-				"Subscription %d has an empty type filter, which matches nothing; leave it out to match all.", filter.Subscription)
-		case filter.Type != nil:
+		case filter.Type == nil || *filter.Type == f.Event.Type():
+			wanted = true
+		case *filter.Type == "":
+			emptyType = append(emptyType, strconv.Itoa(filter.Subscription))
+		default:
 			types = append(types, *filter.Type)
 		}
 		if filter.Subject != nil && *filter.Subject == "" && f.Event.Subject() != "" {
-			f.add(LevelWarning, "Subscriptions", "subject",
-				"Subscription %d has an empty subject filter, which matches only events without one.", filter.Subscription)
+			emptySubject = append(emptySubject, strconv.Itoa(filter.Subscription))
 		}
 	}
-	if wanted || len(types) == 0 {
+	if emptyType != nil {
+		f.add(LevelWarning, "Subscriptions", "type",
+			"An empty type filter matches nothing; leave it out to match all. Subscriptions that have one: %s.", listed(emptyType))
+	}
+	if emptySubject != nil {
+		f.add(LevelWarning, "Subscriptions", "subject",
+			"An empty subject filter matches only events without a subject. Subscriptions that have one: %s.", listed(emptySubject))
+	}
+	if wanted || types == nil {
 		return
 	}
 	for _, other := range types {
@@ -206,7 +214,8 @@ func (f *findings) subscriptions() {
 
 func listed(texts []string) string {
 	const most = 3
-	texts = slices.Compact(slices.Sorted(slices.Values(texts)))
+	slices.Sort(texts)
+	texts = slices.Compact(texts)
 	if n := len(texts); n > most {
 		return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], ", "), n-most)
 	}

@@ -149,7 +149,7 @@ function receive(message) {
     refreshing = setTimeout(() => {
       refreshing = 0;
       if (state.view === "subscriptions") show();
-      else if (state.view === "events" && state.event && !document.querySelector("#detail :focus")) openRequest(state.event, toRequest);
+      else if (state.view === "events" && state.event) openRequest(state.event, toRequest);
     }, 500);
   }
 }

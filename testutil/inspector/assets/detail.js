@@ -1,10 +1,11 @@
 // One request: what it says, what is wrong with it, and what became of it.
-import { $, h, ask, badge, when, duration, shown, json, exactText, copy, tabs, toast, count } from "./dom.js";
+import { $, h, ask, badge, when, duration, shown, json, exactText, copy, replace, tabs, toast, count } from "./dom.js";
 
 let revealed = 0; // the number of the request that is shown in clear
 let latest = 0; // the request that was asked for last
+let rendered = ""; // the answer that is shown
 
-export async function openRequest(number, { close, open, again }) {
+export async function openRequest(number, { close, open }) {
   latest = number;
   if (revealed !== number) revealed = 0;
   let request;
@@ -14,19 +15,22 @@ export async function openRequest(number, { close, open, again }) {
     if (latest === number && error.status === 404) close();
     return;
   }
-  if (latest === number) render(request, { close, open, again: again ?? (() => openRequest(number, { close, open })) });
+  const answer = JSON.stringify(request);
+  if (latest !== number || answer === rendered) return;
+  rendered = answer;
+  render(request, { close, open, again: () => openRequest(number, { close, open }) });
 }
 
 export function closeRequest() {
   latest = revealed = 0;
-  $("detail").replaceChildren(h("p", { class: "muted" }, "Choose a request to see what it says, what is wrong with it and what became of it."));
+  rendered = "";
+  replace($("detail"), "", h("p", { class: "muted" }, "Choose a request to see what it says, what is wrong with it and what became of it."));
 }
 
 function render(r, to) {
-  const scrolled = $("detail").dataset.number === String(r.number) ? $("detail").scrollTop : 0;
   const reveal = r.masked ? () => { revealed = r.number; to.again(); } : null;
   const block = (title, ...content) => h("section", { class: "block", "aria-label": title }, h("h3", {}, title), content);
-  $("detail").replaceChildren(...[
+  replace($("detail"), r.number,
     h("div", { class: "detail-head" },
       h("button", { type: "button", class: "back small", onclick: to.close }, "← Back"),
       badge(r.status, r.outcome), r.outcome === "duplicate" ? h("span", { class: "badge info" }, "came again") : null,
@@ -54,10 +58,7 @@ function render(r, to) {
       r.arrivals.length > 1 ? block(`Came ${r.arrivals.length} times`, timeline(r.arrivals, r.number, to)) : null,
       r.timeline.length > 0 ? block("Its instance, in order", timeline(r.timeline, r.number, to)) : null,
       block("Forward", forward(r)),
-    ] : null,
-  ].flat().filter(Boolean));
-  $("detail").dataset.number = r.number;
-  $("detail").scrollTop = scrolled;
+    ] : null);
 }
 
 async function remove(r, to) {
@@ -80,7 +81,7 @@ function headers(all, reveal) {
   return h("div", { class: "scroll" }, h("table", { id: "headers" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Value"))),
     h("tbody", {}, all.map((header) => h("tr", {}, h("td", { class: "mono" }, shown(header.name)), h("td", { class: "mono" }, shown(header.value, reveal),
-      (header.tokens ?? []).map((token) => h("details", {},
+      (header.tokens ?? []).map((token) => h("details", { "data-key": "token-" + header.name },
         h("summary", {}, "Token", token.expires ? [", expires ", when(token.expires)] : ", without expiry"),
         h("pre", {}, json(token.header, reveal)), h("pre", {}, json(token.claims, reveal))))))))));
 }
@@ -139,7 +140,7 @@ export function criteria(all, reveal) {
 function explanations(r, reveal) {
   if (r.explained.length === 0) return h("p", { class: "muted" }, "There are no subscriptions.");
   return [
-    r.explained.map((e) => h("details", { class: "explained", open: r.explained.length === 1 },
+    r.explained.map((e) => h("details", { class: "explained", "data-key": "subscription-" + e.subscription, open: r.explained.length === 1 },
       h("summary", {}, h("span", { class: "badge " + (e.pushed ? "" : "off") }, e.pushed ? "matches" : "does not match"), ` Subscription ${e.subscription} `, h("span", { class: "mono muted" }, shown(e.endPoint))),
       criteria(e.criteria, reveal))),
     r.more > 0 ? h("p", { class: "muted" }, `and ${count(r.more, "subscription")} more`) : null,

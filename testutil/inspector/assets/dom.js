@@ -174,10 +174,27 @@ export async function copy(text, what) {
   toast(what + " copied.");
 }
 
-// tabs returns a tab list over panels: [name, build] pairs, built when first shown.
-export function tabs(label, panels, ...buttons) {
+// replace shows content in a container. If it is about the same thing as before, what
+// was scrolled, opened and focused stays so: "data-key" tells things apart.
+export function replace(container, key, ...content) {
+  const same = container.dataset.about === String(key);
+  const top = same ? container.scrollTop : 0;
+  const open = new Set(same ? [...container.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key) : []);
+  const active = same && container.contains(document.activeElement) ? document.activeElement.dataset.key || document.activeElement.id : "";
+  container.replaceChildren(...content.flat(Infinity).filter(Boolean));
+  container.dataset.about = key;
+  for (const details of container.querySelectorAll("details[data-key]")) if (open.has(details.dataset.key)) details.open = true;
+  if (active) container.querySelector(`#${CSS.escape(active)}, [data-key="${CSS.escape(active)}"]`)?.focus({ preventScroll: true });
+  container.scrollTop = top;
+}
+
+// tabs returns a tab list over panels, [name, build] pairs, with the one selected that
+// was chosen last under this label.
+const chosen = {};
+export function tabs(label, panels) {
   const panel = h("div", { role: "tabpanel", tabindex: "0" });
   const show = (i) => {
+    chosen[label] = i;
     items.forEach((item, j) => {
       item.setAttribute("aria-selected", String(i === j));
       item.tabIndex = i === j ? 0 : -1;
@@ -186,7 +203,7 @@ export function tabs(label, panels, ...buttons) {
     panel.replaceChildren(...[panels[i][1]()].flat());
   };
   const items = panels.map(([name], i) => h("button", {
-    type: "button", role: "tab", onclick: () => show(i),
+    type: "button", role: "tab", id: "tab-" + i, onclick: () => show(i),
     onkeydown: (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
@@ -196,6 +213,6 @@ export function tabs(label, panels, ...buttons) {
       items[next].focus();
     },
   }, name));
-  show(0);
-  return [h("div", { class: "tablist" }, h("div", { role: "tablist", "aria-label": label, class: "tablist" }, items), h("span", { class: "spring" }), buttons), panel];
+  show(chosen[label] ?? 0);
+  return [h("div", { role: "tablist", "aria-label": label, class: "tablist" }, items), panel];
 }

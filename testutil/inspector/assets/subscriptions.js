@@ -1,5 +1,5 @@
 // Subscriptions: what each asks for, what it got, and why.
-import { $, h, ask, when, shown, count, toast } from "./dom.js";
+import { $, h, ask, when, shown, count, replace, toast } from "./dom.js";
 import { attempts, criteria, redeliver } from "./detail.js";
 
 let revealed = 0;
@@ -8,20 +8,20 @@ let latest = 0;
 export async function showSubscriptions(selected, to) {
   const { total, subscriptions } = await ask("GET", "subscriptions").catch(() => ({ total: 0, subscriptions: [] }));
   $("subscriptions-summary").textContent = count(total, "subscription") + (total > subscriptions.length ? `, the newest ${subscriptions.length}` : "");
-  $("subscriptions").replaceChildren(...subscriptions.map((s) => h("li", {}, h("button", {
-    type: "button", "aria-current": String(s.id === selected), onclick: () => to.open(s.id),
+  replace($("subscriptions"), "list", subscriptions.map((s) => h("li", {}, h("button", {
+    type: "button", "data-key": "subscription-" + s.id, "aria-current": String(s.id === selected), onclick: () => to.open(s.id),
   },
   h("span", { class: "name" }, `${s.id} `, h("span", { class: "badge " + (s.validated ? "" : "warn") }, s.validated ? "validated" : "not validated")),
   h("span", { class: "about mono" }, shown(s.endPoint)),
   h("span", { class: "about" }, shown(asked(s))),
   h("span", { class: "about" }, `${count(s.delivered, "event")} delivered, ${count(s.failed, "failed attempt")}` + (s.heldBack ? `, ${s.heldBack} held back` : ""))))));
   if (total === 0) {
-    $("subscriptions").replaceChildren(h("li", { class: "empty" }, h("h2", {}, "Nobody subscribes"),
+    replace($("subscriptions"), "none", h("li", { class: "empty" }, h("h2", {}, "Nobody subscribes"),
       h("p", {}, "POST /events/api/v1/subscriptions makes a subscription, as at the service; ", h("code", {}, "go run ./examples/subscriber"), " does so.")));
   }
   if (selected) return openSubscription(selected, to);
   latest = revealed = 0;
-  $("subscription").replaceChildren(h("p", { class: "muted" }, "Choose a subscription to see what matches it, what was pushed, and why or why not."));
+  replace($("subscription"), "", h("p", { class: "muted" }, "Choose a subscription to see what matches it, what was pushed, and why or why not."));
 }
 
 // asked says in a line what a subscription asks for.
@@ -52,9 +52,8 @@ async function openSubscription(id, to) {
     ["sourceFilter", s.sourceFilter, "The event's source has to be below this."],
     ["consumer", s.consumer, "Who subscribes, and has to be allowed to read the resource."],
   ].filter(([, value]) => value !== undefined);
-  const scrolled = $("subscription").dataset.id === String(id) ? $("subscription").scrollTop : 0;
   const byEvent = [...Map.groupBy(deliveries, (d) => d.eventId).values()].reverse();
-  $("subscription").replaceChildren(
+  replace($("subscription"), id,
     h("div", { class: "detail-head" },
       h("button", { type: "button", class: "back small", onclick: to.close }, "← Back"),
       h("span", { class: "badge " + (s.validated ? "" : "warn") }, s.validated ? "validated" : "not validated"),
@@ -71,13 +70,11 @@ async function openSubscription(id, to) {
     h("section", { class: "block", "aria-label": "Deliveries" }, h("h3", {}, "Deliveries, the newest event first"),
       byEvent.length === 0 ? h("p", { class: "muted" }, "Nothing was pushed.") : byEvent.map((all) => h("div", { class: "card" },
         h("p", {}, h("strong", {}, shown(all[0].type)), " ", h("span", { class: "mono muted" }, shown(all[0].eventId))), attempts(all)))));
-  $("subscription").dataset.id = id;
-  $("subscription").scrollTop = scrolled;
 }
 
 function section(title, events, id, again, reveal, none) {
   return h("section", { class: "block", "aria-label": title }, h("h3", {}, `${title} (${events.length})`),
-    events.length === 0 ? h("p", { class: "muted" }, none) : events.map((e) => h("details", { class: "explained" },
+    events.length === 0 ? h("p", { class: "muted" }, none) : events.map((e) => h("details", { class: "explained", "data-key": "event-" + e.number },
       h("summary", {}, h("span", { class: "badge " + (e.pushed ? "" : "off") }, e.pushed ? "matches" : e.criteria.filter((c) => !c.ok).map((c) => c.name).join(", ")),
         " ", shown(e.type), " ", h("span", { class: "muted" }, when(e.at), ` · #${e.number}`)),
       h("p", {}, h("a", { href: `?view=events&event=${e.number}` }, "Show the event"), " ",
