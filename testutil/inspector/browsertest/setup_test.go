@@ -145,19 +145,11 @@ func newTab(t *testing.T, sink *testutil.Sink, parent context.Context, options .
 	if err := chromedp.Listen(ctx, in.note); err != nil {
 		t.Fatal(err)
 	}
-	in.do(
-		func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-			_, err := cdp.Call(ctx, tab, audits.Enable, cdp.Empty{})
-			return chromedp.Void{}, err
-		},
-		// Several tabs are open at once, and each is to behave as the one that is
-		// looked at.
-		func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-			_, err := cdp.Call(ctx, tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-			return chromedp.Void{}, err
-		},
-		chromedp.EmulateViewport(1440, 900),
-	)
+	call(in, audits.Enable, cdp.Empty{})
+	// Several tabs are open at once, and each is to behave as the one that is looked
+	// at.
+	call(in, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	in.do(chromedp.EmulateViewport(1440, 900))
 	return in
 }
 
@@ -211,15 +203,6 @@ func (in *inspected) do(steps ...chromedp.Action[chromedp.Void]) {
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		in.Fatal(err)
 	}
-}
-
-// command sends a command that has no answer.
-func command[P any](in *inspected, c cdp.Command[P, cdp.Empty], params P) {
-	in.Helper()
-	in.do(func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-		_, err := cdp.Call(ctx, tab, c, params)
-		return chromedp.Void{}, err
-	})
 }
 
 // eval returns the value of an expression, which may be a promise.
@@ -326,7 +309,7 @@ func (in *inspected) keys(keys string) {
 			strokes = []*input.DispatchKeyEventParams{strokes[0], strokes[2]}
 		}
 		for _, stroke := range strokes {
-			command(in, input.DispatchKeyEvent, *stroke)
+			call(in, input.DispatchKeyEvent, *stroke)
 		}
 	}
 }
@@ -388,14 +371,14 @@ func (in *inspected) waitTypes(types ...string) {
 func (in *inspected) show(number int) {
 	in.Helper()
 	in.click(fmt.Sprintf("#row-%d", number))
-	in.wait(`document.getElementById("detail").dataset.number === %s && document.querySelector("#detail h2")`, fmt.Sprint(number))
+	in.waitText("#detail", fmt.Sprintf("#%d · ", number))
 }
 
 // openEvent opens the page with an event.
 func (in *inspected) openEvent(number int) {
 	in.Helper()
 	in.open(fmt.Sprintf("?view=events&event=%d", number))
-	in.wait(`document.getElementById("detail").dataset.number === %s && document.querySelector("#detail h2")`, fmt.Sprint(number))
+	in.waitText("#detail", fmt.Sprintf("#%d · ", number))
 }
 
 // blockText returns the text of a section of what is shown.
@@ -415,11 +398,13 @@ func event(id string, edits ...string) string {
 	for i := 0; i < len(edits); i += 2 {
 		members[edits[i]] = json.RawMessage(edits[i+1])
 	}
-	body, err := json.Marshal(members)
-	if err != nil {
+	var body strings.Builder
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // which would change them
+	if err := enc.Encode(members); err != nil {
 		panic(err)
 	}
-	return string(body)
+	return strings.TrimSpace(body.String())
 }
 
 // typed returns the body of an event of a type.
@@ -490,10 +475,10 @@ func (in *inspected) fits() {
 // emulate sets the window's size and colours.
 func (in *inspected) emulate(width, height int64, scheme string) {
 	in.Helper()
-	command(in, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+	call(in, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600,
 	})
-	command(in, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	call(in, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	})
 }
@@ -501,8 +486,42 @@ func (in *inspected) emulate(width, height int64, scheme string) {
 // beforeScripts runs a script in each document before any of its own.
 func (in *inspected) beforeScripts(script string) {
 	in.Helper()
-	in.do(func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-		_, err := cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
-		return chromedp.Void{}, err
+	call(in, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+}
+
+// call sends a command to the tab.
+func call[P, R any](in *inspected, c cdp.Command[P, R], params P) R {
+	in.Helper()
+	ctx, cancel := context.WithTimeout(in.ctx, patience)
+	defer cancel()
+	answer, err := chromedp.Call(ctx, c, params)
+	if err != nil {
+		in.Fatal(err)
+	}
+	return answer
+}
+
+// callBrowser sends a command to the browser.
+func callBrowser[P, R any](in *inspected, c cdp.Command[P, R], params P) R {
+	in.Helper()
+	ctx, cancel := context.WithTimeout(in.ctx, patience)
+	defer cancel()
+	answer, err := chromedp.CallBrowser(ctx, c, params)
+	if err != nil {
+		in.Fatal(err)
+	}
+	return answer
+}
+
+// listen calls f for each event of a type of the tab.
+func listen[E any](in *inspected, f func(E)) {
+	in.Helper()
+	err := chromedp.Listen(in.ctx, func(ev any) {
+		if ev, ok := ev.(E); ok {
+			f(ev)
+		}
 	})
+	if err != nil {
+		in.Fatal(err)
+	}
 }
