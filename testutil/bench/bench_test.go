@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,49 @@ func TestGates(t *testing.T) { //nolint:paralleltest // allocations are counted 
 		}
 		if !limit.met(f.Value) {
 			t.Errorf("%s (%s) is %v, want %v", g.ID, g.What, f.Value, limit)
+		}
+	}
+}
+
+func TestExact_NamesGoals(t *testing.T) {
+	t.Parallel()
+	for _, id := range exact {
+		if !slices.ContainsFunc(goals, func(g goal) bool { return g.ID == id }) {
+			t.Errorf("there is no goal %q", id)
+		}
+	}
+}
+
+// TestMeasure_TriesAgain gives a ratio that misses its gate more chances, and a count
+// none.
+func TestMeasure_TriesAgain(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		values []float64 // of one measurement after the other
+		exact  bool
+		want   float64
+	}{
+		"MetAtOnce": {[]float64{1, 9}, false, 1},
+		"MetLater":  {[]float64{9, 8, 1}, false, 1},
+		"Missed":    {[]float64{9, 8, 7, 1}, false, 7},
+		"Count":     {[]float64{9, 1}, true, 9},
+	} {
+		g := goal{ID: "x", Gate: atMost(2), Stretch: atMost(0), measure: func(*lab) (figure, error) {
+			f := figure{Value: tc.values[0]}
+			if !tc.exact {
+				f.Control = &spread{1, 1, 1}
+			}
+			tc.values = tc.values[1:]
+			return f, nil
+		}}
+		results, err := measure(t.Context(), &lab{tries: exactTries}, []goal{g})
+		if err != nil || results[0].Value != tc.want {
+			t.Errorf("%s: measured %v (%v), want %v", name, results, err, tc.want)
+		}
+		if err := gates(results); (err == nil) != (tc.want <= 2) {
+			t.Errorf("%s: %v is judged %v", name, tc.want, err)
+		} else if err != nil && !strings.Contains(err.Error(), "goal x is missed") {
+			t.Errorf("%s: the error is %q", name, err)
 		}
 	}
 }

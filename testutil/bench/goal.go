@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"math"
+	"time"
 )
 
 // lab is what goals measure with.
 type lab struct {
 	rounds   int
+	slice    time.Duration // on the contest's clock, roughly
+	tries    int           // of a goal before it counts as missed
 	endpoint *endpoint
 }
 
@@ -81,8 +84,10 @@ type result struct {
 	Quiet   bool   `json:"quiet"`
 }
 
+const missedGate = "missed"
+
 func (g goal) result(f figure) result {
-	verdict := "missed"
+	verdict := missedGate
 	switch {
 	case g.Stretch.met(f.Value):
 		verdict = "stretch"

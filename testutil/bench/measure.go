@@ -5,8 +5,9 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // side does n operations.
@@ -19,7 +20,7 @@ type contest struct {
 	base side
 	// clock is what the sides' cost is read from. Defaults to threadTime.
 	clock clock
-	// n is how many operations a slice has. 0 is found: a slice of about 20 ms.
+	// n is how many operations a slice has. 0 is found: a slice as long as the lab's.
 	n int
 	// rounds is how many pairs of slices there are. Defaults to the lab's.
 	rounds int
@@ -34,17 +35,19 @@ func wallTime() time.Duration { return time.Since(started) }
 var started = time.Now()
 
 // threadTime is the CPU time of this thread, for what runs on one goroutine.
-func threadTime() time.Duration { return usage(1) } // RUSAGE_THREAD
+func threadTime() time.Duration { return read(unix.CLOCK_THREAD_CPUTIME_ID) }
 
 // processTime is the CPU time of this process.
-func processTime() time.Duration { return usage(syscall.RUSAGE_SELF) }
+func processTime() time.Duration { return read(unix.CLOCK_PROCESS_CPUTIME_ID) }
 
-func usage(who int) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(who, &u); err != nil {
+// read reads a clock of the kernel that counts nanoseconds; getrusage may count
+// ticks, which are as long as a slice.
+func read(id int32) time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(id, &t); err != nil {
 		panic(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(t.Nano())
 }
 
 // spread is the median of some figures and where their middle half lies.
@@ -106,7 +109,7 @@ func (l *lab) run(c contest) (ratio, error) {
 		sides = append(sides, c.base)
 	}
 	if c.n == 0 {
-		n, err := sliceLength(c)
+		n, err := sliceLength(c, l.slice)
 		if err != nil {
 			return ratio{}, err
 		}
@@ -137,10 +140,9 @@ func (l *lab) run(c contest) (ratio, error) {
 	return ratio{spreadOf(measured), spreadOf(control)}, nil
 }
 
-// sliceLength returns how many operations of the peer take about 20 ms, after both
-// sides have warmed up.
-func sliceLength(c contest) (int, error) {
-	const slice = 20 * time.Millisecond
+// sliceLength returns how many operations of the peer take about as long as a
+// slice, after both sides have warmed up.
+func sliceLength(c contest, slice time.Duration) (int, error) {
 	for n := 1; ; n *= 2 {
 		if err := c.subject(n); err != nil {
 			return 0, err
