@@ -22,11 +22,14 @@
 //	                     of publish, of which events to POST /events carry the context in
 //	                     the extension traceparent of CloudEvents
 //
+// An event that has a traceparent already keeps it: its publish is linked to that one.
+//
 // # Metrics
 //
-//	messaging.client.sent.messages        {message}  events that the endpoint has taken
-//	messaging.client.operation.duration   s          attempts to deliver, failed ones with error.type
-//	messaging.process.duration            s          handlings by Process
+//	messaging.client.sent.messages        {message}  attempts to deliver; those without error.type have
+//	messaging.client.operation.duration   s          the same attempts, not by type of event
+//	messaging.client.consumed.messages    {message}  handlings by Process
+//	messaging.process.duration            s          the same handlings
 //	altinn.events.published               {event}    ends of Publish, by outcome: accepted, invalid, failed
 //	altinn.events.retried                 {event}    failed attempts that another follows
 //	altinn.events.discarded               {event}    events that were given up: alert on it
@@ -37,12 +40,16 @@
 // Attributes have few values: messaging.destination.name is the endpoint, altinn.queue
 // is Config.Queue, cloudevents.event_type is one that Altinn has, with
 // "app.instance.process.movedTo" for every task, or "other". error.type is a status, or
-// rejected, unauthorized, unavailable.
+// invalid, rejected, unauthorized, unavailable, handler (of Process), _OTHER.
 //
 // # Personal data
 //
 // No span and no metric has a subject, data, or a text that the endpoint wrote. The ids
 // of events are in spans, redacted like everything that is logged.
 //
-// Source: OpenTelemetry semantic conventions for messaging and for CloudEvents (1.37).
+// Of the conventions for CloudEvents, the attributes source and subject are left out: both
+// may hold a person's number.
+//
+// Source: OpenTelemetry semantic conventions for messaging and for CloudEvents (1.43, the
+// newest that go.opentelemetry.io/otel 1.47 has).
 package telemetry
