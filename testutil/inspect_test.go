@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -421,24 +422,22 @@ func TestInspector_ExportAndImport(t *testing.T) {
 	}
 }
 
-// spaces is a body of blank lines, which are not kept.
-type spaces struct{}
+var blankLine = strings.Repeat(" ", 1<<20-1) + "\n"
 
-func (spaces) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	if len(p) > 0 {
-		p[len(p)-1] = '\n'
-	}
-	return len(p), nil
+// blankLines is a body without end, of which nothing is kept.
+type blankLines struct{ at int }
+
+func (b *blankLines) Read(p []byte) (int, error) {
+	n := copy(p, blankLine[b.at:])
+	b.at = (b.at + n) % len(blankLine)
+	return n, nil
 }
 
 func TestInspector_ImportBounds(t *testing.T) {
 	t.Parallel()
 	sink := openSink(t)
 	page := sink.Inspector()
-	if w := inspect(t, page, "POST", "/_sink/import", io.LimitReader(spaces{}, 256<<20+1)); w.Code != 413 {
+	if w := inspect(t, page, "POST", "/_sink/import", io.LimitReader(&blankLines{}, 256<<20+1)); w.Code != 413 {
 		t.Errorf("a body above 256 MiB: %d %s, want 413", w.Code, w.Body)
 	}
 	long := brokerBody + "\n" + `{"specversion":"1.0","id":"` + strings.Repeat("x", 4<<20) + `"}`
@@ -448,12 +447,37 @@ func TestInspector_ImportBounds(t *testing.T) {
 	}
 }
 
+// streamRecorder is a recorder to look into while it is written.
+type streamRecorder struct {
+	*httptest.ResponseRecorder
+
+	mu sync.Mutex
+}
+
+func (r *streamRecorder) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ResponseRecorder.Write(b)
+}
+
+func (r *streamRecorder) Flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ResponseRecorder.Flush()
+}
+
+func (r *streamRecorder) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Body.String()
+}
+
 // watch opens a stream in a bubble and returns what it says so far, and a function
 // that ends it.
 func watch(t *testing.T, h http.Handler, query string) (said func() []streamed, end func() (ended bool), status func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	w := httptest.NewRecorder()
+	w := &streamRecorder{ResponseRecorder: httptest.NewRecorder()}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -463,7 +487,7 @@ func watch(t *testing.T, h http.Handler, query string) (said func() []streamed, 
 		t.Helper()
 		synctest.Wait()
 		var messages []streamed
-		for block := range strings.SplitSeq(w.Body.String(), "\n\n") {
+		for block := range strings.SplitSeq(w.text(), "\n\n") {
 			text, ok := strings.CutPrefix(block, "data: ")
 			if !ok {
 				continue
