@@ -31,20 +31,20 @@ func (p *Publisher) relay() {
 
 // relayItem is one attempt on behalf of the queue.
 func (p *Publisher) relayItem(ctx context.Context, item outbox.Item) outbox.Outcome {
-	_, out := p.attempt(ctx, item)
+	_, out := p.attempt(ctx, &item)
 	return out
 }
 
 // send is delivery without a queue: attempts until the policy or ctx ends it.
 func (p *Publisher) send(ctx context.Context, item outbox.Item) error {
 	for item.Attempt = 1; ; item.Attempt++ {
-		err, out := p.attempt(ctx, item)
+		err, out := p.attempt(ctx, &item)
 		if out.State != outbox.Retry {
 			return err
 		}
 		if stopped := p.sleepUntil(ctx, out.RetryAt); stopped != nil {
 			err = fmt.Errorf("%w: %w", stopped, err)
-			p.discarded(ctx, item, err, 0)
+			p.discarded(ctx, &item, err, 0)
 			return err
 		}
 	}
@@ -52,11 +52,10 @@ func (p *Publisher) send(ctx context.Context, item outbox.Item) error {
 
 // attempt makes one attempt, decides what follows and tells the Observer and the
 // log.
-func (p *Publisher) attempt(ctx context.Context, item outbox.Item) (error, outbox.Outcome) { //nolint:revive,staticcheck // the outcome follows from the error
-	ctx = p.cfg.Observer.Delivering(ctx, item)
+func (p *Publisher) attempt(ctx context.Context, item *outbox.Item) (error, outbox.Outcome) { //nolint:revive,staticcheck // the outcome follows from the error
+	ctx = p.cfg.Observer.Delivering(ctx, *item)
 	start := time.Now()
-	err := p.try(ctx, item)
-	took := time.Since(start)
+	err := p.try(ctx, item, start.Add(p.cfg.TryTimeout))
 
 	out := p.cfg.Retry.next(item, err)
 	if err != nil && p.delivering.Err() != nil && out.State == outbox.Retry {
@@ -64,26 +63,26 @@ func (p *Publisher) attempt(ctx context.Context, item outbox.Item) (error, outbo
 	}
 	switch out.State {
 	case outbox.Delivered:
-		p.delivered(ctx, item, took)
+		p.delivered(ctx, item, start)
 	case outbox.Retry:
-		p.retried(ctx, item, err, out.RetryAt, took)
+		p.retried(ctx, item, err, out.RetryAt, start)
 	case outbox.Discard:
-		p.discarded(ctx, item, err, took)
+		p.discarded(ctx, item, err, time.Since(start))
 	}
 	return err, out
 }
 
-// try sends once, within TryTimeout. Its error wraps one of ErrRejected,
+// try sends once, until deadline. Its error wraps one of ErrRejected,
 // ErrUnauthorized and ErrUnavailable.
-func (p *Publisher) try(ctx context.Context, item outbox.Item) (err error) {
-	bounded := newTryContext(ctx, p.delivering, p.cfg.TryTimeout)
+func (p *Publisher) try(ctx context.Context, item *outbox.Item, deadline time.Time) (err error) {
+	bounded := p.tries.begin(ctx, deadline)
 	defer bounded.cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: sender panicked with a %T", ErrUnavailable, r)
 		}
 	}()
-	err = p.sender.Send(bounded, item) //nolint:contextcheck // bounded is derived from ctx
+	err = p.sender.Send(bounded, *item) //nolint:contextcheck // bounded is derived from ctx
 	switch {
 	case err == nil, errors.Is(err, ErrRejected), errors.Is(err, ErrUnauthorized), errors.Is(err, ErrUnavailable):
 		return err
@@ -92,36 +91,36 @@ func (p *Publisher) try(ctx context.Context, item outbox.Item) (err error) {
 	}
 }
 
-func (p *Publisher) delivered(ctx context.Context, item outbox.Item, took time.Duration) {
+func (p *Publisher) delivered(ctx context.Context, item *outbox.Item, start time.Time) {
 	level := slog.LevelDebug
 	if item.Attempt > 1 {
 		level = slog.LevelInfo // the end of what a warning began
 	}
-	p.log(ctx, &p.deliveredLines, level, "event delivered", item, nil, took)
-	p.cfg.Observer.Delivered(ctx, item)
+	p.log(ctx, &p.deliveredLines, level, "event delivered", item, nil, start)
+	p.cfg.Observer.Delivered(ctx, *item)
 }
 
-func (p *Publisher) retried(ctx context.Context, item outbox.Item, err error, at time.Time, took time.Duration) {
+func (p *Publisher) retried(ctx context.Context, item *outbox.Item, err error, at, start time.Time) {
 	level := slog.LevelDebug
 	if item.Attempt == 1 {
 		level = slog.LevelWarn
 	}
-	p.log(ctx, &p.retriedLines, level, "event not delivered, will be retried", item, err, took)
-	p.cfg.Observer.Retried(ctx, item, err, at)
+	p.log(ctx, &p.retriedLines, level, "event not delivered, will be retried", item, err, start)
+	p.cfg.Observer.Retried(ctx, *item, err, at)
 }
 
-func (p *Publisher) discarded(ctx context.Context, item outbox.Item, err error, took time.Duration) {
+func (p *Publisher) discarded(ctx context.Context, item *outbox.Item, err error, took time.Duration) {
 	p.cfg.Logger.LogAttrs(ctx, slog.LevelError, "event discarded", attrs(item, err, took)...)
-	p.cfg.Observer.Discarded(ctx, item, err)
+	p.cfg.Observer.Discarded(ctx, *item, err)
 }
 
 // log writes a line about an attempt, unless it is one of very many of its kind. Who
 // logs at Debug gets all of them.
-func (p *Publisher) log(ctx context.Context, lines *sampler, level slog.Level, text string, item outbox.Item, err error, took time.Duration) {
+func (p *Publisher) log(ctx context.Context, lines *sampler, level slog.Level, text string, item *outbox.Item, err error, start time.Time) {
 	if !p.cfg.Logger.Enabled(ctx, level) {
 		return
 	}
-	all := attrs(item, err, took)
+	all := attrs(item, err, time.Since(start))
 	if !p.cfg.Logger.Enabled(ctx, slog.LevelDebug) {
 		ok, suppressed := lines.allow(time.Now())
 		if !ok {
@@ -136,7 +135,7 @@ func (p *Publisher) log(ctx context.Context, lines *sampler, level slog.Level, t
 
 // attrs is what a log line says of an attempt. It names the event, never a
 // subject.
-func attrs(item outbox.Item, err error, took time.Duration) []slog.Attr {
+func attrs(item *outbox.Item, err error, took time.Duration) []slog.Attr {
 	all := []slog.Attr{
 		slog.String("event_id", redactID(item.ID)),
 		slog.String("event_type", models.Redact(item.Type)),

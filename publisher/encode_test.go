@@ -78,8 +78,61 @@ func TestEncoder_AppEvent(t *testing.T) {
 	if diff := cmp.Diff(want, item); diff != "" {
 		t.Errorf("item (-want +got):\n%s", diff)
 	}
+	if n := cap(item.Body); n != len(item.Body) {
+		t.Errorf("the body of %d bytes has room for %d, want as long as it is", len(item.Body), n)
+	}
 	if id, err := uuid.Parse(item.ID); err != nil || id.Version() != 7 {
 		t.Errorf("id = %q, want a UUID of version 7", item.ID)
+	}
+}
+
+func TestEncoder_ID(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		item, _ := encode(t, publisher.Encoder{}, generic())
+		id, err := uuid.Parse(item.ID)
+		if err != nil || id.Version() != 7 || id.Variant() != uuid.RFC4122 {
+			t.Fatalf("id %q: %v, want a UUID of version 7", item.ID, err)
+		}
+		if at := time.Unix(id.Time().UnixTime()); at.Truncate(time.Millisecond).Sub(published.Truncate(time.Millisecond)) != 0 {
+			t.Fatalf("id %q is of %v, want when it was published", item.ID, at)
+		}
+		if seen[item.ID] {
+			t.Fatalf("id %q twice", item.ID)
+		}
+		seen[item.ID] = true
+	}
+}
+
+// A source is written as net/url writes it, whatever it is made of.
+func TestEncoder_Source(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{
+		"https://example.no/things",
+		"https://example.no",
+		"https://example.no/",
+		"http://example.no:8080/things",
+		"https://[::1]/things",
+		"https://example.no/a%2Fb",
+		"https://example.no/a%20b",
+		"https://example.no/a b",
+		"https://example.no/æ",
+		"https://example.no//a",
+		"https://example.no/a?q=1",
+		"https://example.no/a?",
+		"https://example.no/a#b",
+	} {
+		u, err := url.Parse(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev := generic()
+		ev.SetSource(source)
+		item, body := encode(t, publisher.Encoder{}, ev)
+		if item.Source != u.String() || body["source"] != u.String() {
+			t.Errorf("source %q became %q in the item and %q in the body, want %q", source, item.Source, body["source"], u)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cloudevents/sdk-go/v2/types"
 
@@ -29,6 +28,12 @@ type attributes struct {
 	dataBase64                     bool
 }
 
+// appSize is how long appendApp gets if nothing needs escaping.
+func (a *attributes) appSize() int {
+	const names = len(`{"type":"","source":"","subject":"","specversion":"1.0","alternativesubject":""}`)
+	return names + len(a.eventType) + len(a.source) + len(a.subject) + len(a.alternativeSubject)
+}
+
 // appendApp appends the attributes that POST /app keeps, in the order of the
 // documented example.
 //
@@ -41,6 +46,24 @@ func (a *attributes) appendApp(b []byte) []byte {
 	b = append(b, `,"specversion":"1.0"`...)
 	b = appendOptional(b, models.ExtAlternativeSubject, a.alternativeSubject)
 	return append(b, '}')
+}
+
+// cloudEventSize is how long appendCloudEvent gets if nothing needs escaping and
+// every attribute is there, or a little more.
+func (a *attributes) cloudEventSize() int {
+	const (
+		names = len(`{"specversion":"1.0","id":"","source":"","type":"","time":"2006-01-02T15:04:05.000000000Z","subject":"",` +
+			`"alternativesubject":"","resource":"","resourceinstance":"","traceparent":"","dataschema":"","datacontenttype":"",` +
+			`"data_base64":""}`)
+		extension = 64
+	)
+	data := len(a.data)
+	if a.dataBase64 {
+		data = base64.StdEncoding.EncodedLen(data)
+	}
+	return names + len(a.id) + len(a.source) + len(a.eventType) + len(a.subject) + len(a.alternativeSubject) +
+		len(a.resource) + len(a.resourceInstance) + len(a.traceParent) + len(a.dataSchema) + len(a.dataContentType) +
+		data + max(0, len(a.extensions)-3)*extension
 }
 
 // appendCloudEvent appends the event in the JSON format of CloudEvents 1.0.
@@ -155,13 +178,40 @@ func appendName(b []byte, name string) []byte {
 // appendString appends s as a JSON string. Printable ASCII, which is nearly all
 // there is, is copied; anything else is left to encoding/json.
 func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, _ := json.Marshal(s) // a string always encodes
-			return append(b, quoted...)
-		}
+	if !jsonSafe.has(s) {
+		quoted, _ := json.Marshal(s) // a string always encodes
+		return append(b, quoted...)
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+// class is a set of characters. Looking each up in a table costs half of comparing it.
+type class uint8
+
+const (
+	jsonSafe class = 1 << iota // stands in a JSON string as it is
+	urlSafe                    // stands in a URL's host and path as it is: a-z A-Z 0-9 - . _ /
+)
+
+var classes = func() (table [256]class) {
+	for c := byte(' '); c <= '~'; c++ {
+		if c != '"' && c != '\\' {
+			table[c] |= jsonSafe
+		}
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '-' <= c && c <= '9' || c == '_' {
+			table[c] |= urlSafe
+		}
+	}
+	return table
+}()
+
+// has reports whether every byte of s is of the class.
+func (set class) has(s string) bool {
+	got := set
+	for i := range len(s) {
+		got &= classes[s[i]]
+	}
+	return got == set
 }

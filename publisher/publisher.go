@@ -82,6 +82,7 @@ type Publisher struct {
 	stop       context.CancelFunc
 	delivering context.Context // ends when deliveries are to break off
 	breakOff   context.CancelFunc
+	tries      tries
 	relaying   context.Context // ends when the relay has ended
 	relayEnded context.CancelFunc
 
@@ -311,6 +312,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 		err = wait(ctx, p.relaying.Done())
 	}
 	p.breakOff()
+	p.tries.breakOff()
 	if err == nil {
 		return nil
 	}

@@ -126,6 +126,9 @@ func (p RetryPolicy) decide(item outbox.Item, err error, now time.Time, random f
 func reason(err error) string { return models.Redact(err.Error()) }
 
 // next decides with the clock and real randomness.
-func (p RetryPolicy) next(item outbox.Item, err error) outbox.Outcome {
-	return p.decide(item, err, time.Now(), rand.Float64()) //nolint:gosec // jitter needs no secret
+func (p RetryPolicy) next(item *outbox.Item, err error) outbox.Outcome {
+	if err == nil {
+		return outbox.Outcome{State: outbox.Delivered}
+	}
+	return p.decide(*item, err, time.Now(), rand.Float64()) //nolint:gosec // jitter needs no secret
 }

@@ -6,45 +6,151 @@ import (
 	"time"
 )
 
+// tries are the attempts under way. One timer ends those whose time is over, since
+// they have the same time each: a timer and a link to breakOff for each of them was
+// a twentieth of what a publish over a socket costs.
+type tries struct {
+	mu          sync.Mutex
+	first, last *tryContext // by deadline
+	timer       *time.Timer // nil until the first attempt
+	set         bool        // timer is to fire
+	broken      bool        // breakOff was called
+}
+
+// begin returns the context of an attempt that may last until deadline.
+func (t *tries) begin(parent context.Context, deadline time.Time) *tryContext {
+	c := &tryContext{parent: parent, deadline: deadline, tries: t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.broken {
+		c.err = context.Canceled
+	}
+	t.insert(c)
+	if !t.set && !t.broken {
+		t.setTimer(time.Until(t.first.deadline))
+	}
+	return c
+}
+
+// insert puts c behind those that end before it: nearly always the end of the line.
+func (t *tries) insert(c *tryContext) {
+	before := t.last
+	for before != nil && before.deadline.After(c.deadline) {
+		before = before.before
+	}
+	c.before = before
+	if before == nil {
+		c.after, t.first = t.first, c
+	} else {
+		c.after, before.after = before.after, c
+	}
+	if c.after == nil {
+		t.last = c
+	} else {
+		c.after.before = c
+	}
+}
+
+func (t *tries) remove(c *tryContext) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.before == nil {
+		t.first = c.after
+	} else {
+		c.before.after = c.after
+	}
+	if c.after == nil {
+		t.last = c.before
+	} else {
+		c.after.before = c.before
+	}
+	c.before, c.after = nil, nil
+}
+
+// setTimer lets the timer fire after d. Attempts that end before it does leave it
+// alone, so that it fires at most once in a TryTimeout.
+func (t *tries) setTimer(d time.Duration) {
+	t.set = true
+	if t.timer == nil {
+		t.timer = time.AfterFunc(d, t.expire)
+	} else {
+		t.timer.Reset(d)
+	}
+}
+
+// expire ends the attempts whose time is over.
+func (t *tries) expire() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	c := t.first
+	for ; c != nil && !c.deadline.After(now); c = c.after {
+		c.finish(context.DeadlineExceeded)
+	}
+	t.set = false
+	if c != nil && !t.broken {
+		t.setTimer(c.deadline.Sub(now))
+	}
+}
+
+// breakOff ends all attempts, and those that are begun from now on.
+func (t *tries) breakOff() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.broken = true
+	for c := t.first; c != nil; c = c.after {
+		c.finish(context.Canceled)
+	}
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}
+
 // tryContext is the context of one attempt. It ends with its parent, at its
-// deadline, or when the publisher breaks deliveries off.
-//
-// The timer and the links to those three are made only when somebody waits for its
-// end: an attempt that never waits saves nine allocations.
+// deadline, or when the publisher breaks deliveries off. What can be waited for is
+// made only when somebody waits.
 type tryContext struct {
 	parent   context.Context
 	deadline time.Time
-	breakOff context.Context
+	tries    *tries
+
+	before, after *tryContext // in tries, guarded by its lock
 
 	mu    sync.Mutex
-	built context.Context // nil until somebody asks
-	end   context.CancelFunc
-	over  bool // the attempt has ended
-}
-
-func newTryContext(parent, breakOff context.Context, timeout time.Duration) *tryContext {
-	deadline := time.Now().Add(timeout)
-	if earlier, ok := parent.Deadline(); ok && earlier.Before(deadline) {
-		deadline = earlier
-	}
-	return &tryContext{parent: parent, deadline: deadline, breakOff: breakOff}
+	err   error           // why it has ended, other than with its parent
+	built context.Context // nil until somebody waits
+	end   context.CancelCauseFunc
 }
 
 // Deadline implements context.Context.
-func (c *tryContext) Deadline() (time.Time, bool) { return c.deadline, true }
+func (c *tryContext) Deadline() (time.Time, bool) {
+	if earlier, ok := c.parent.Deadline(); ok && earlier.Before(c.deadline) {
+		return earlier, true
+	}
+	return c.deadline, true
+}
 
 // Done implements context.Context.
-func (c *tryContext) Done() <-chan struct{} { return c.build().Done() }
+func (c *tryContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.built == nil {
+		c.built, c.end = context.WithCancelCause(c.parent)
+		if c.err != nil {
+			c.end(c.err)
+		}
+	}
+	return c.built.Done()
+}
 
 // Err implements context.Context.
 func (c *tryContext) Err() error {
 	c.mu.Lock()
-	goesOn := c.built == nil && !c.over && c.parent.Err() == nil && c.breakOff.Err() == nil && time.Now().Before(c.deadline)
-	c.mu.Unlock()
-	if goesOn {
-		return nil
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
 	}
-	return c.build().Err()
+	return c.parent.Err()
 }
 
 // Value implements context.Context. A context derived from this one finds the
@@ -59,29 +165,23 @@ func (c *tryContext) Value(key any) any {
 	return c.parent.Value(key)
 }
 
-func (c *tryContext) build() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.built == nil {
-		ctx, cancel := context.WithDeadline(c.parent, c.deadline)
-		stop := context.AfterFunc(c.breakOff, cancel)
-		c.built, c.end = ctx, func() {
-			stop()
-			cancel()
-		}
-		if c.over {
-			c.end()
-		}
-	}
-	return c.built
-}
-
 // cancel ends the context and frees what it holds.
 func (c *tryContext) cancel() {
+	c.tries.remove(c)
+	c.finish(context.Canceled)
+}
+
+// finish ends the context because of err, unless it has ended already.
+func (c *tryContext) finish(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.over = true
+	if c.err != nil {
+		return
+	}
+	if c.err = c.parent.Err(); c.err == nil {
+		c.err = err
+	}
 	if c.end != nil {
-		c.end()
+		c.end(c.err)
 	}
 }

@@ -3,6 +3,8 @@ package publisher_test
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,5 +76,84 @@ func TestPublisher_ContextOfAnAttempt(t *testing.T) {
 				return nil
 			})
 		})
+	})
+	t.Run("TellsTheCauseToWhatIsDerived", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			err := publish(t, t.Context(), func(ctx context.Context, _ outbox.Item) error {
+				derived, stop := context.WithCancel(context.WithValue(ctx, t, nil))
+				defer stop()
+				<-derived.Done()
+				return context.Cause(derived)
+			})
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Publish = %v, want DeadlineExceeded", err)
+			}
+		})
+	})
+	t.Run("IsOverWithTheAttempt", func(t *testing.T) {
+		t.Parallel()
+		var kept context.Context
+		_ = publish(t, t.Context(), func(ctx context.Context, _ outbox.Item) error {
+			kept = ctx
+			return ctx.Err()
+		})
+		select {
+		case <-kept.Done():
+		default:
+			t.Error("the context can still be waited for")
+		}
+		if err := kept.Err(); !errors.Is(err, context.Canceled) {
+			t.Errorf("Err = %v, want Canceled", err)
+		}
+	})
+}
+
+// Each attempt has its own deadline, though one timer serves them all.
+func TestPublisher_DeadlinesOfAttempts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const attempts, apart = 20, time.Second
+		p, err := publisher.New(sendFunc(func(ctx context.Context, item outbox.Item) error {
+			if strings.HasSuffix(item.Type, "short") {
+				time.Sleep(apart / 2)
+				return ctx.Err()
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}), publisher.Config{TryTimeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var calls sync.WaitGroup
+		for n := range attempts {
+			kind := []string{"long", "short"}[n%2]
+			calls.Go(func() {
+				start := time.Now()
+				err := p.Publish(t.Context(), testApp.Event("app.attempt."+kind, instance(n)))
+				took := time.Since(start)
+				if kind == "short" {
+					if err != nil {
+						t.Errorf("attempt %d: %v", n, err)
+					}
+				} else if !errors.Is(err, context.DeadlineExceeded) || took != time.Minute {
+					t.Errorf("attempt %d ended after %v: %v", n, took, err)
+				}
+			})
+			time.Sleep(apart)
+		}
+		calls.Wait()
+		if n := p.Attempts(); n != 0 {
+			t.Errorf("%d attempts are kept, want none", n)
+		}
+		time.Sleep(time.Hour) // the timer has found nothing to do by now
+		start := time.Now()
+		err = p.Publish(t.Context(), testApp.Event("app.attempt.long", instance(1)))
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Minute {
+			t.Errorf("the last ended after %v: %v", took, err)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 }

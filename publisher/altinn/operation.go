@@ -69,17 +69,18 @@ func (op *operation) headerWith(t tokens) (h http.Header, malformed string) {
 // payload is the part of a request that no other request shares. The bytes are
 // never used again: the transport may still read them after an early reply.
 type payload struct {
-	url    url.URL
-	reader bytes.Reader
-	bytes  []byte
+	request http.Request
+	url     url.URL
+	reader  bytes.Reader
+	bytes   []byte
 }
 
 // newRequest returns a request with a copy of the URL, because transports that
 // rewrite it are common.
 func (op *operation) newRequest(ctx context.Context, header http.Header, body []byte) *http.Request {
-	p := &payload{url: *op.request.URL, bytes: body}
+	p := &payload{request: *op.request.WithContext(ctx), url: *op.request.URL, bytes: body}
 	p.reader.Reset(body)
-	r := op.request.WithContext(ctx)
+	r := &p.request
 	r.URL = &p.url
 	r.Header = header
 	// net/http sends head and body in one write only if it knows the body's type,
