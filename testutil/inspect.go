@@ -156,8 +156,8 @@ func (s *Sink) inspectExport(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		err := enc.Encode(recordLine{
-			Event: mask.JSON(encodeCloudEvent(maskSubjects(a.accepted.Event, mask))), Endpoint: a.accepted.Endpoint,
-			ReceivedAt: a.accepted.ReceivedAt.UTC(),
+			Event: mask.JSON(encodeCloudEvent(maskSubjects(a.Event, mask))), Endpoint: a.Endpoint,
+			ReceivedAt: a.ReceivedAt.UTC(),
 		})
 		if err != nil {
 			panic(http.ErrAbortHandler) // breaks the file off, so that it is not taken for whole

@@ -18,11 +18,17 @@ import (
 	"github.com/altinn-go/events/testutil/inspector"
 )
 
-// arrival is a request as the inspector lists it. One of its members is nil.
+// arrival is a request as the inspector lists it: an entry or a refusal, the other
+// being nil.
 type arrival struct {
+	*Received
+	number   int
 	accepted *entry
 	refused  *refusal
 }
+
+func (e *entry) arrival() arrival   { return arrival{&e.Received, e.number, e, nil} }
+func (r *refusal) arrival() arrival { return arrival{&r.Received, r.number, nil, r} }
 
 // arrivals returns what came after the request with a number, accepted or refused,
 // the oldest first, and a channel that is closed when there is a change.
@@ -36,9 +42,9 @@ func (s *store) arrivals(after int) (found []arrival, changed <-chan struct{}) {
 	found = make([]arrival, 0, len(kept)+len(refusals))
 	for len(kept) > 0 || len(refusals) > 0 {
 		if len(refusals) == 0 || len(kept) > 0 && kept[0].number < refusals[0].number {
-			found, kept = append(found, arrival{accepted: kept[0]}), kept[1:]
+			found, kept = append(found, kept[0].arrival()), kept[1:]
 		} else {
-			found, refusals = append(found, arrival{refused: refusals[0]}), refusals[1:]
+			found, refusals = append(found, refusals[0].arrival()), refusals[1:]
 		}
 	}
 	return found, s.changed
@@ -49,10 +55,10 @@ func (s *store) arrival(number int) (arrival, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i, ok := slices.BinarySearchFunc(s.kept, number, func(e *entry, n int) int { return e.number - n }); ok {
-		return arrival{accepted: s.kept[i]}, true
+		return s.kept[i].arrival(), true
 	}
 	if i, ok := slices.BinarySearchFunc(s.refusals, number, func(r *refusal, n int) int { return r.number - n }); ok {
-		return arrival{refused: s.refusals[i]}, true
+		return s.refusals[i].arrival(), true
 	}
 	return arrival{}, false
 }
@@ -127,53 +133,11 @@ func looseEvent(body []byte) event.Event {
 	return event.Event{Context: ec}
 }
 
-func (a arrival) number() int {
-	if a.accepted != nil {
-		return a.accepted.number
-	}
-	return a.refused.number
-}
-
-func (a arrival) at() time.Time {
-	if a.accepted != nil {
-		return a.accepted.ReceivedAt
-	}
-	return a.refused.at
-}
-
-func (a arrival) event() event.Event {
-	if a.accepted != nil {
-		return a.accepted.Event
-	}
-	return a.refused.event()
-}
-
 func (a arrival) method() string {
-	if a.accepted != nil {
-		return http.MethodPost
+	if a.refused != nil {
+		return a.refused.method
 	}
-	return a.refused.method
-}
-
-func (a arrival) endpoint() string {
-	if a.accepted != nil {
-		return a.accepted.Endpoint
-	}
-	return a.refused.endpoint
-}
-
-func (a arrival) header() http.Header {
-	if a.accepted != nil {
-		return a.accepted.Header
-	}
-	return a.refused.header
-}
-
-func (a arrival) body() []byte {
-	if a.accepted != nil {
-		return a.accepted.Body
-	}
-	return a.refused.body
+	return http.MethodPost
 }
 
 // status is what was answered, or 0.
@@ -181,7 +145,7 @@ func (a arrival) status() int {
 	switch {
 	case a.refused != nil:
 		return a.refused.status
-	case a.accepted.Endpoint == "/app":
+	case a.Endpoint == "/app":
 		return http.StatusCreated
 	default:
 		return http.StatusOK
@@ -242,24 +206,25 @@ func (f arrivalFilter) matches(a arrival) bool {
 	if f.outcome != "" && a.outcome() != f.outcome || f.status != 0 && a.status() != f.status {
 		return false
 	}
-	ev := a.event()
+	ev := a.Event
 	alternative := extensionText(ev, models.ExtAlternativeSubject)
 	return containsFold(ev.Type(), f.eventType) && containsFold(ev.Source(), f.source) &&
 		(containsFold(ev.Subject(), f.subject) || containsFold(alternative, f.subject)) &&
-		(f.text == "" || f.mentions(a, ev))
+		(f.text == "" || f.mentions(a))
 }
 
 // mentions reports whether the free text is anywhere in a request.
-func (f arrivalFilter) mentions(a arrival, ev event.Event) bool {
+func (f arrivalFilter) mentions(a arrival) bool {
+	ev := a.Event
 	for _, text := range []string{
 		ev.ID(), ev.Type(), ev.Source(), extensionText(ev, models.ExtResource), extensionText(ev, models.ExtResourceInstance),
-		a.endpoint(),
+		a.Endpoint,
 	} {
 		if containsFold(text, f.text) {
 			return true
 		}
 	}
-	return containsFold(string(a.body()), f.text) || a.refused != nil && containsFold(a.refused.reason, f.text)
+	return containsFold(string(a.Body), f.text) || a.refused != nil && containsFold(a.refused.reason, f.text)
 }
 
 // containsFold reports whether text contains lower, which is in lower case, letters
@@ -302,9 +267,9 @@ type arrivalRow struct {
 }
 
 func (a arrival) row(filters resourceFilters, mask *inspector.Mask) arrivalRow {
-	ev := a.event()
+	ev := a.Event
 	row := arrivalRow{
-		Number: a.number(), At: a.at().UTC(), Method: a.method(), Endpoint: mask.Text(a.endpoint()), Status: a.status(),
+		Number: a.number, At: a.ReceivedAt.UTC(), Method: a.method(), Endpoint: mask.Text(a.Endpoint), Status: a.status(),
 		Outcome: a.outcome(), Type: mask.Text(ev.Type()), Source: mask.Text(ev.Source()), Subject: mask.Subject(ev.Subject()),
 		Instance: mask.Text(extensionText(ev, models.ExtResourceInstance)),
 	}
@@ -326,12 +291,12 @@ func (a arrival) findings(filters resourceFilters) []inspector.Finding {
 			Level: inspector.LevelError, Rule: "Altinn", Message: models.Redact(a.refused.reason),
 		})
 	}
-	ev := a.event()
+	ev := a.Event
 	if ev.Context == nil {
 		return found
 	}
 	return append(found, inspector.Findings(inspector.Posted{
-		Event: ev, Endpoint: a.endpoint(), Body: a.body(), Filters: filters.to(extensionText(ev, models.ExtResource)),
+		Event: ev, Endpoint: a.Endpoint, Body: a.Body, Filters: filters.to(extensionText(ev, models.ExtResource)),
 	})...)
 }
 

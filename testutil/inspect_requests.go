@@ -43,14 +43,14 @@ func (s *Sink) inspectRequests(x *exchange) {
 	arrivals, _ := s.store.arrivals(0)
 	until := numbers["until"]
 	if until == 0 && len(arrivals) > 0 {
-		until = arrivals[len(arrivals)-1].number()
+		until = arrivals[len(arrivals)-1].number
 	}
 	total, filters := 0, s.resourceFilters()
 	rows := []arrivalRow{}
 	from := numbers["offset"]
 	to := from + min(numbers["limit"], maxRows)
 	for _, a := range slices.Backward(arrivals) {
-		if a.number() > until || !filter.matches(a) {
+		if a.number > until || !filter.matches(a) {
 			continue
 		}
 		if total >= from && total < to {
@@ -150,8 +150,8 @@ func (s *Sink) inspectRequest(x *exchange) {
 		return
 	}
 	mask, filters := s.mask(x.request), s.resourceFilters()
-	ev := a.event()
-	pretty := inspector.Pretty(a.body())
+	ev := a.Event
+	pretty := inspector.Pretty(a.Body)
 	if a.accepted != nil {
 		pretty = inspector.Pretty(encodeCloudEvent(maskSubjects(ev, mask)))
 	}
@@ -160,20 +160,20 @@ func (s *Sink) inspectRequest(x *exchange) {
 		ID:         mask.Text(ev.ID()),
 		Attributes: inspector.Attributes(ev, mask),
 		Pretty:     inspector.Exact(mask.Text(string(pretty))),
-		Raw:        inspector.Exact(mask.Text(string(a.body()))),
-		Bytes:      len(a.body()),
-		Headers:    inspector.Headers(a.header(), mask),
-		Curl:       inspector.Curl(a.method(), s.ownURL()+a.path(), a.header(), a.body(), mask),
+		Raw:        inspector.Exact(mask.Text(string(a.Body))),
+		Bytes:      len(a.Body),
+		Headers:    inspector.Headers(a.Header, mask),
+		Curl:       inspector.Curl(a.method(), s.ownURL()+a.path(), a.Header, a.Body, mask),
 		Findings:   a.findings(filters),
 		Arrivals:   []arrivalRow{}, Timeline: []arrivalRow{}, Deliveries: []deliveryView{}, Explained: []explanation{},
 	}
 	if e := a.accepted; e != nil {
 		same, instance := s.store.related(e)
 		for _, other := range same {
-			detail.Arrivals = append(detail.Arrivals, arrival{accepted: other}.row(filters, mask))
+			detail.Arrivals = append(detail.Arrivals, other.arrival().row(filters, mask))
 		}
 		for _, other := range instance {
-			detail.Timeline = append(detail.Timeline, arrival{accepted: other}.row(filters, mask))
+			detail.Timeline = append(detail.Timeline, other.arrival().row(filters, mask))
 		}
 		detail.Deliveries = s.deliveryViews(mask, func(d *Delivery) bool {
 			return d.Event.ID() == e.identity.id && d.Event.Source() == e.identity.source
@@ -247,9 +247,9 @@ func (s *store) related(e *entry) (same, instance []*entry) {
 // path is where a request was sent to.
 func (a arrival) path() string {
 	if a.refused != nil && !a.refused.isAPI {
-		return a.endpoint()
+		return a.Endpoint
 	}
-	return basePath + a.endpoint()
+	return basePath + a.Endpoint
 }
 
 // ownURL is where the sink is reached, as commands name it.
@@ -311,7 +311,7 @@ func (s *Sink) inspectForward(x *exchange) {
 	defer context.AfterFunc(s.pushes.ctx, cancel)()
 	began := time.Now()
 	status, err := s.pushes.post(ctx, &pushing{
-		endpoint: req.URL, event: a.accepted.Event, body: encodeCloudEvent(a.accepted.Event),
+		endpoint: req.URL, event: a.Event, body: encodeCloudEvent(a.Event),
 	}, http.Header{"Content-Type": {contentJSON}})
 	answer := map[string]any{"status": status, "tookMs": float64(time.Since(began)) / float64(time.Millisecond)}
 	if err != nil {

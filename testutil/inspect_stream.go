@@ -100,7 +100,7 @@ func (s *Sink) streamMessage(filter arrivalFilter, last int, mask *inspector.Mas
 	arrivals, changed := s.store.arrivals(last)
 	m.Newest, m.Rows = last, []arrivalRow{}
 	if len(arrivals) > 0 {
-		m.Newest = arrivals[len(arrivals)-1].number()
+		m.Newest = arrivals[len(arrivals)-1].number
 	}
 	newest := []arrival{}
 	for _, a := range slices.Backward(arrivals) {

@@ -114,7 +114,7 @@ func (s *Sink) inspectSubscription(x *exchange) {
 			continue
 		}
 		events = append(events, subscriptionEvent{
-			arrival{accepted: e}.row(filters, mask), mask.Text(e.identity.id), why.Pushed, why.Criteria,
+			e.arrival().row(filters, mask), mask.Text(e.identity.id), why.Pushed, why.Criteria,
 		})
 	}
 	deliveries := s.deliveryViews(mask, func(d *Delivery) bool { return d.Subscription == sub.ID })

@@ -136,7 +136,7 @@ func (r *reporter) finish() string {
 		if f.status != 0 {
 			status = fmt.Sprintf(" %d", f.status)
 		}
-		r.line("    %s %s%s: %s", f.method, f.endpoint, status, r.redact(f.reason))
+		r.line("    %s %s%s: %s", f.method, f.Endpoint, status, r.redact(f.reason))
 	}
 	if dropped > 0 {
 		r.line("\nThe oldest requests, %d, were dropped: see SinkConfig.MaxEvents.", dropped)

@@ -144,21 +144,18 @@ func (x indexes) each(e *entry, f func(index, string)) {
 	}
 }
 
-// refusal is a request that did not end as the client wished. It does not change
-// once it is in the store.
+// refusal is a request that did not end as the client wished; its event is what
+// could be read of it. It does not change once it is in the store.
 type refusal struct {
-	number           int // among accepted and refused requests
-	at               time.Time
-	method, endpoint string
-	header           http.Header
-	body             []byte
-	isAPI            bool
-	status           int // 0 if nothing was answered
-	reason           string
-	event            func() event.Event // as far as the body can be read
+	Received
+	number int // among accepted and refused requests
+	method string
+	isAPI  bool // the path was below basePath
+	status int  // 0 if nothing was answered
+	reason string
 }
 
-func (r *refusal) size() int { return requestSize(r.header, r.body) }
+func (r *refusal) size() int { return requestSize(r.Header, r.Body) }
 
 // store is what a sink remembers, bounded.
 type store struct {
@@ -249,10 +246,12 @@ func (s *store) journal(x *exchange, fate fate) {
 		return
 	}
 	r := &refusal{
-		at: time.Now(), method: x.request.Method, endpoint: x.endpoint, header: x.request.Header.Clone(), body: x.body,
-		isAPI: strings.HasPrefix(x.request.URL.Path, basePath), reason: cmp.Or(x.reason, http.StatusText(x.status)),
+		Received: Received{
+			Event: looseEvent(x.body), ReceivedAt: time.Now(), Endpoint: x.endpoint, Header: x.request.Header.Clone(), Body: x.body,
+		},
+		method: x.request.Method, isAPI: strings.HasPrefix(x.request.URL.Path, basePath),
+		reason: cmp.Or(x.reason, http.StatusText(x.status)),
 	}
-	r.event = sync.OnceValue(func() event.Event { return looseEvent(r.body) })
 	switch fate {
 	case answered:
 		r.status = x.status
