@@ -674,3 +674,20 @@ func TestInspector_BoundsStreams(t *testing.T) {
 		}
 	})
 }
+
+func TestSink_ServeInspector(t *testing.T) {
+	t.Parallel()
+	var page string
+	tb := record(t, func(tb *recordingTB) { page = openSink(tb).ServeInspector(tb) })
+	if !strings.HasPrefix(page, "http://127.0.0.1:") || !strings.HasSuffix(page, "/") || tb.logged != "inspector: "+page+"\n" {
+		t.Errorf("page %q, logged %q", page, tb.logged)
+	}
+	tb = record(t, func(tb *recordingTB) {
+		sink := openSink(tb)
+		sink.Close()
+		sink.ServeInspector(tb)
+	})
+	if want := "sink: closed before its socket was opened"; tb.failure != want {
+		t.Errorf("failure is %q, want %q", tb.failure, want)
+	}
+}

@@ -1,0 +1,113 @@
+package testutil_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/altinn-go/events/testutil"
+)
+
+func TestInspector_Request(t *testing.T) {
+	t.Parallel()
+	sink := testutil.NewSink(t)
+	req := newPost(t.Context(), t, appBody)
+	user, platform := mint(t, sink, testutil.TokenUser), mint(t, sink, testutil.TokenPlatform)
+	req.Header.Set("Authorization", user)
+	req.Header.Set("PlatformAccessToken", platform)
+	resp, err := sink.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+
+	status, masked := call(t, sink, "GET", "requests/1", "")
+	_, clear := call(t, sink, "GET", "requests/1?reveal=1", "")
+	if status != http.StatusOK || strings.Contains(masked, "01017512345") || !strings.Contains(masked, `"masked":true`) {
+		t.Errorf("masked: %d %s", status, masked)
+	}
+	if !strings.Contains(clear, "/person/01017512345") || !strings.Contains(clear, `"masked":false`) {
+		t.Errorf("in clear: %s", clear)
+	}
+	for _, token := range []string{user, platform} {
+		for _, part := range strings.Split(strings.TrimPrefix(token, "Bearer "), ".")[1:] { // of the first many are alike
+			if strings.Contains(clear, part) {
+				t.Errorf("a part of a token is in %s", clear)
+			}
+		}
+	}
+	for _, path := range []string{"requests/2", "requests/x", "requests/-1"} {
+		for _, method := range []string{"GET", "DELETE"} {
+			if status, _ := call(t, sink, method, path, ""); status != http.StatusNotFound {
+				t.Errorf("%s %s: %d", method, path, status)
+			}
+		}
+	}
+}
+
+func TestInspector_Unmask(t *testing.T) {
+	t.Parallel()
+	sink := testutil.NewSinkWithConfig(t, testutil.SinkConfig{Auth: testutil.AuthOff, Unmask: true})
+	mustPost(t, sink, "/app", appBody)
+	if _, body := call(t, sink, "GET", "requests/1", ""); !strings.Contains(body, "/person/01017512345") {
+		t.Errorf("synthetic data is masked: %s", body)
+	}
+}
+
+func TestInspector_Related(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	for _, eventType := range []string{"app.instance.created", "app.instance.process.completed"} {
+		mustPost(t, sink, "/app", strings.Replace(appBody, "app.instance.created", eventType, 1))
+		mustPost(t, sink, "/app", strings.Replace(appBody, "428a4575", "00000000", 1)) // another instance
+	}
+	postEvent(t, sink, "e1")
+	postEvent(t, sink, "e1")
+	var got struct {
+		Timeline, Arrivals []struct {
+			Number int
+			Type   string
+		}
+	}
+	_, body := call(t, sink, "GET", "requests/3", "")
+	if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Timeline) != 2 ||
+		got.Timeline[0].Number != 1 || got.Timeline[1].Type != "app.instance.process.completed" || len(got.Arrivals) != 1 {
+		t.Errorf("%v: the instance has %+v", err, got)
+	}
+	_, body = call(t, sink, "GET", "requests/6", "")
+	if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Arrivals) != 2 || got.Arrivals[0].Number != 5 {
+		t.Errorf("%v: the event came %+v", err, got.Arrivals)
+	}
+}
+
+func TestInspector_Forward(t *testing.T) {
+	t.Parallel()
+	bodies := make(chan string, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies <- string(body)
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	defer receiver.Close()
+	sink := openSink(t)
+	postEvent(t, sink, "e1")
+	if _, _, err := post(t.Context(), sink.Client(), "http://sink", "/app", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	status, body := call(t, sink, "POST", "requests/1/forward", `{"url":"`+receiver.URL+`"}`)
+	if status != http.StatusOK || !strings.Contains(body, `"status":418`) || !strings.Contains(<-bodies, `"id":"e1"`) {
+		t.Errorf("forward: %d %s", status, body)
+	}
+	if _, body := call(t, sink, "POST", "requests/1/forward", `{"url":"http://elsewhere.example/"}`); !strings.Contains(body, "held back") {
+		t.Errorf("another machine: %s", body)
+	}
+	for url, want := range map[string]int{"requests/1": 400, "requests/2": 409} {
+		body := map[int]string{400: `{"url":"ftp://127.0.0.1/"}`, 409: `{"url":"http://127.0.0.1/"}`}[want]
+		if status, _ := call(t, sink, "POST", url+"/forward", body); status != want {
+			t.Errorf("%s of %s: %d, want %d", body, url, status, want)
+		}
+	}
+}
