@@ -167,7 +167,7 @@ func (s *Sink) inspectExport(w http.ResponseWriter, r *http.Request) {
 
 // inspectImport is POST import: Replay of the body.
 func (s *Sink) inspectImport(w http.ResponseWriter, r *http.Request) {
-	taken, err := s.Replay(http.MaxBytesReader(w, r.Body, maxImportBytes))
+	taken, err := s.Replay(http.MaxBytesReader(w, r.Body, maxImportBytes)) //nolint:contextcheck // pushes are the sink's and outlive the request
 	if err != nil {
 		status := http.StatusBadRequest
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {

@@ -307,7 +307,9 @@ func (f resourceFilters) to(resource string) []inspector.Filter { return f[strin
 
 func (s *Sink) resourceFilters() resourceFilters {
 	filters := resourceFilters{}
-	for _, sub := range s.subscriptions.list("") {
+	all := s.subscriptions.list("")
+	for i := range all {
+		sub := &all[i]
 		key := strings.ToLower(sub.ResourceFilter)
 		filters[key] = append(filters[key], inspector.Filter{
 			Subscription: sub.ID, Resource: sub.ResourceFilter, Type: sub.TypeFilter, Subject: sub.SubjectFilter,

@@ -201,8 +201,8 @@ func (s *Sink) explained(e *entry, mask *inspector.Mask) (nearest []explanation,
 	subs := s.subscriptions.list("")
 	slices.SortStableFunc(subs, func(a, b Subscription) int { return rank(a) - rank(b) })
 	nearest = []explanation{}
-	for _, sub := range subs[:min(len(subs), maxExplained)] {
-		nearest = append(nearest, s.explain(sub, e, mask))
+	for i := range min(len(subs), maxExplained) {
+		nearest = append(nearest, s.explain(subs[i], e, mask))
 	}
 	slices.SortStableFunc(nearest, func(a, b explanation) int {
 		switch {

@@ -25,17 +25,17 @@ func TestInspector_Request(t *testing.T) {
 	resp.Body.Close()
 
 	status, masked := call(t, sink, "GET", "requests/1", "")
-	_, clear := call(t, sink, "GET", "requests/1?reveal=1", "")
+	_, open := call(t, sink, "GET", "requests/1?reveal=1", "")
 	if status != http.StatusOK || strings.Contains(masked, "01017512345") || !strings.Contains(masked, `"masked":true`) {
 		t.Errorf("masked: %d %s", status, masked)
 	}
-	if !strings.Contains(clear, "/person/01017512345") || !strings.Contains(clear, `"masked":false`) {
-		t.Errorf("in clear: %s", clear)
+	if !strings.Contains(open, "/person/01017512345") || !strings.Contains(open, `"masked":false`) {
+		t.Errorf("in open: %s", open)
 	}
 	for _, token := range []string{user, platform} {
 		for _, part := range strings.Split(strings.TrimPrefix(token, "Bearer "), ".")[1:] { // of the first many are alike
-			if strings.Contains(clear, part) {
-				t.Errorf("a part of a token is in %s", clear)
+			if strings.Contains(open, part) {
+				t.Errorf("a part of a token is in %s", open)
 			}
 		}
 	}
@@ -73,12 +73,12 @@ func TestInspector_Related(t *testing.T) {
 		}
 	}
 	_, body := call(t, sink, "GET", "requests/3", "")
-	if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Timeline) != 2 ||
+	if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Timeline) != 2 || //nolint:musttag // its members match without case
 		got.Timeline[0].Number != 1 || got.Timeline[1].Type != "app.instance.process.completed" || len(got.Arrivals) != 1 {
 		t.Errorf("%v: the instance has %+v", err, got)
 	}
 	_, body = call(t, sink, "GET", "requests/6", "")
-	if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Arrivals) != 2 || got.Arrivals[0].Number != 5 {
+	if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Arrivals) != 2 || got.Arrivals[0].Number != 5 { //nolint:musttag // its members match without case
 		t.Errorf("%v: the event came %+v", err, got.Arrivals)
 	}
 }

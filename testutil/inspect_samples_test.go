@@ -15,7 +15,7 @@ func TestInspector_Samples(t *testing.T) {
 	sink := testutil.NewSink(t)
 	_, body := call(t, sink, "GET", "samples", "")
 	var samples struct{ Types []string }
-	if err := json.Unmarshal([]byte(body), &samples); err != nil || len(samples.Types) < 13 {
+	if err := json.Unmarshal([]byte(body), &samples); err != nil || len(samples.Types) < 13 { //nolint:musttag // its members match without case
 		t.Fatalf("%v in %s", err, body)
 	}
 	for _, eventType := range samples.Types {

@@ -61,9 +61,9 @@ func (s *Sink) inspectSubscriptions(x *exchange) {
 	slices.Reverse(all)
 	views := []subscriptionView{}
 	position := map[int]int{}
-	for _, sub := range all[:min(len(all), maxShownSubscriptions)] {
-		position[sub.ID] = len(views)
-		views = append(views, sub.view(mask))
+	for i := range min(len(all), maxShownSubscriptions) {
+		position[all[i].ID] = len(views)
+		views = append(views, all[i].view(mask))
 	}
 	attempts, _ := s.pushes.record.all()
 	for i := range attempts {

@@ -38,7 +38,7 @@ func TestInspector_Subscription(t *testing.T) {
 			}
 		}
 		_, body := call(t, sink, "GET", path, "")
-		if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Events) != 2 || got.Events[0].Pushed || !got.Events[1].Pushed ||
+		if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Events) != 2 || got.Events[0].Pushed || !got.Events[1].Pushed || //nolint:musttag // its members match without case
 			got.Events[0].Criteria[1].OK || len(got.Deliveries) != 2 || got.Deliveries[1].EventID != "e1" || strings.Contains(body, "code=secret") {
 			t.Errorf("%v: %s", err, body)
 		}

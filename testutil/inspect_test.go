@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,12 +46,12 @@ type rows struct {
 func getRows(tb testing.TB, sink *testutil.Sink, query string) (got rows, numbers []int) {
 	tb.Helper()
 	status, body := call(tb, sink, "GET", "requests?"+query, "")
-	if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 {
+	if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 { //nolint:musttag // its members match without case
 		tb.Fatalf("%s: %d %s", query, status, body)
 	}
 	numbers = []int{}
-	for _, r := range got.Rows {
-		numbers = append(numbers, r.Number)
+	for i := range got.Rows {
+		numbers = append(numbers, got.Rows[i].Number)
 	}
 	return got, numbers
 }
@@ -59,7 +60,7 @@ func TestInspector_Paging(t *testing.T) {
 	t.Parallel()
 	sink := openSink(t)
 	for i := range 250 {
-		postEvent(t, sink, fmt.Sprint(i))
+		postEvent(t, sink, strconv.Itoa(i))
 	}
 	for _, tt := range []struct {
 		query                     string
@@ -148,7 +149,7 @@ func TestInspector_BadInput(t *testing.T) {
 	page := sink.Inspector()
 	subscribe(t, sink, "http://127.0.0.1:1/")
 	postEvent(t, sink, "e1")
-	if resp, _, err := post(t.Context(), sink.Client(), "http://sink", "/events", `{`); err != nil || resp.StatusCode != 400 {
+	if resp, _, err := post(t.Context(), sink.Client(), "http://sink", "/events", `{`); err != nil || resp.StatusCode != http.StatusBadRequest {
 		t.Fatalf("%v, %v", resp, err)
 	}
 	for _, tt := range []struct {
@@ -201,7 +202,7 @@ func TestInspector_Forget(t *testing.T) {
 	postEvent(t, sink, "e1")
 	postEvent(t, sink, "e2")
 	postEvent(t, sink, "e1")
-	if resp, _, err := post(t.Context(), sink.Client(), "http://sink", "/events", `{`); err != nil || resp.StatusCode != 400 {
+	if resp, _, err := post(t.Context(), sink.Client(), "http://sink", "/events", `{`); err != nil || resp.StatusCode != http.StatusBadRequest {
 		t.Fatalf("%v, %v", resp, err)
 	}
 	for _, tt := range []struct {
@@ -224,7 +225,7 @@ func TestInspector_Forget(t *testing.T) {
 		t.Errorf("it is %s", got.Rows[0].Outcome)
 	}
 	resp, answer, err := get(t, sink, "/events?resource=urn:altinn:resource:altinn-broker-test-resource-1&after=0")
-	if err != nil || resp.StatusCode != 200 || strings.Count(answer, `"id":"e1"`) != 1 {
+	if err != nil || resp.StatusCode != http.StatusOK || strings.Count(answer, `"id":"e1"`) != 1 {
 		t.Errorf("queries see %s, %v", answer, err)
 	}
 }
@@ -244,7 +245,7 @@ func get(tb testing.TB, sink *testutil.Sink, path string) (*http.Response, strin
 	return resp, string(body), err
 }
 
-// Every answer masks what a person is known by, until it is asked for in clear.
+// Every answer masks what a person is known by, until it is asked for in open.
 func TestInspector_Masks(t *testing.T) {
 	t.Parallel()
 	sink := openSink(t)
@@ -400,18 +401,18 @@ func TestInspector_ExportAndImport(t *testing.T) {
 	mustPost(t, sink, "/events", strings.TrimSuffix(brokerBody, "}")+`,"data":`+data+`}`)
 	postEvent(t, sink, "e2")
 	page := sink.Inspector()
-	clear := inspect(t, page, "GET", "/_sink/export?reveal=1", http.NoBody)
-	if !strings.Contains(clear.Body.String(), `"data":`+data) || strings.Count(clear.Body.String(), "\n") != 2 {
-		t.Errorf("the export is %s", clear.Body)
+	open := inspect(t, page, "GET", "/_sink/export?reveal=1", http.NoBody)
+	if !strings.Contains(open.Body.String(), `"data":`+data) || strings.Count(open.Body.String(), "\n") != 2 {
+		t.Errorf("the export is %s", open.Body)
 	}
-	if disposition := clear.Header().Get("Content-Disposition"); !strings.HasPrefix(disposition, "attachment") {
+	if disposition := open.Header().Get("Content-Disposition"); !strings.HasPrefix(disposition, "attachment") {
 		t.Errorf("disposition is %q", disposition)
 	}
 	if one := inspect(t, page, "GET", "/_sink/export?q=%22e2%22", http.NoBody); strings.Count(one.Body.String(), "\n") != 1 {
 		t.Errorf("of one event: %s", one.Body)
 	}
 	other := openSink(t)
-	if w := inspect(t, other.Inspector(), "POST", "/_sink/import", clear.Body); w.Code != 200 || w.Body.String() != `{"taken":2}` {
+	if w := inspect(t, other.Inspector(), "POST", "/_sink/import", open.Body); w.Code != 200 || w.Body.String() != `{"taken":2}` {
 		t.Errorf("import: %d %s", w.Code, w.Body)
 	}
 	if diff := cmp.Diff(ids(sink.Events()), ids(other.Events())); diff != "" {
@@ -493,7 +494,7 @@ func watch(t *testing.T, h http.Handler, query string) (said func() []streamed, 
 				continue
 			}
 			var m streamed
-			if err := json.Unmarshal([]byte(text), &m); err != nil {
+			if err := json.Unmarshal([]byte(text), &m); err != nil { //nolint:musttag // its members match without case
 				t.Fatalf("%v in %s", err, text)
 			}
 			messages = append(messages, m)

@@ -29,9 +29,14 @@ func TestAttributes(t *testing.T) {
 		got = append(got, [2]string{a.Name, a.Value})
 	}
 	want := [][2]string{
-		{"specversion", "1.0"}, {"id", "e1"}, {"source", "https://ttd.apps.altinn.no/ttd/apps-test"},
-		{"type", "app.instance.created"}, {"subject", "/party/50019855"}, {"time", "2026-11-25T08:00:00Z"},
-		{"alternativesubject", "/person/***********"}, {"own", "of ***********"},
+		{"specversion", "1.0"},
+		{"id", "e1"},
+		{"source", "https://ttd.apps.altinn.no/ttd/apps-test"},
+		{"type", "app.instance.created"},
+		{"subject", "/party/50019855"},
+		{"time", "2026-11-25T08:00:00Z"},
+		{"alternativesubject", "/person/***********"},
+		{"own", "of ***********"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || !mask.Masked {
 		t.Errorf("attributes (-want +got):\n%s", diff)

@@ -152,8 +152,9 @@ func (f *findings) spelling() {
 	eventType := f.Event.Type()
 	broken := slices.ContainsFunc(f.all, func(found Finding) bool { return found.Attribute == "type" })
 	for _, known := range knownTypes() {
-		if broken || eventType == known || !strings.EqualFold(eventType, known) &&
-			!(known == models.TypeProcessMovedToPrefix && isMovedToInOtherCase(eventType)) {
+		inOtherCase := strings.EqualFold(eventType, known) ||
+			known == models.TypeProcessMovedToPrefix && isMovedToInOtherCase(eventType)
+		if broken || eventType == known || !inOtherCase {
 			continue
 		}
 		f.add(LevelWarning, "Altinn", "type", "Altinn spells it %s; types match with case.", known)

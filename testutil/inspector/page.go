@@ -84,6 +84,6 @@ func serveFile(w http.ResponseWriter, r *http.Request, content []byte, ext strin
 	}
 	w.Header().Set("Content-Type", mediaTypes[ext])
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(content)
+		_, _ = w.Write(content) //nolint:gosec // embedded
 	}
 }
