@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/altinn-go/events/testutil/inspector"
@@ -29,6 +30,9 @@ func TestPretty(t *testing.T) {
 		{"numbers and order stay", `{"b":9007199254740993,"a":1.0e5}`, "{\n  \"b\": 9007199254740993,\n  \"a\": 1.0e5\n}"},
 		{"escapes stay", `{"a":"\ud800<"}`, "{\n  \"a\": \"\\ud800<\"\n}"},
 		{"no JSON", `{"a":`, `{"a":`},
+		{"brackets in a string", `["\"[[", 1]`, "[\n  \"\\\"[[\",\n  1\n]"},
+		{"too deep", strings.Repeat("[", 101) + strings.Repeat("]", 101), strings.Repeat("[", 101) + strings.Repeat("]", 101)},
+		{"many side by side", "[" + strings.Repeat("[],", 200) + "0]", "[\n" + strings.Repeat("  [],\n", 200) + "  0\n]"},
 	} {
 		if got := string(inspector.Pretty([]byte(tt.text))); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
