@@ -78,7 +78,7 @@ function findings(all) {
 
 function headers(all, reveal) {
   if (all.length === 0) return h("p", { class: "muted" }, "It was imported, and has none.");
-  return h("div", { class: "scroll" }, h("table", { id: "headers" },
+  return h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Headers" }, h("table", { id: "headers" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Value"))),
     h("tbody", {}, all.map((header) => h("tr", {}, h("td", { class: "mono" }, shown(header.name)), h("td", { class: "mono" }, shown(header.value, reveal),
       (header.tokens ?? []).map((token) => h("details", { "data-key": "token-" + header.name },
@@ -128,7 +128,7 @@ export async function redeliver(subscription, number, then) {
 
 // criteria returns the table of why an event is pushed, or not.
 export function criteria(all, reveal) {
-  return h("div", { class: "scroll" }, h("table", {},
+  return h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Criteria" }, h("table", {},
     h("thead", {}, h("tr", {}, ["", "Criterion", "Subscription asks for", "Event has"].map((name) => h("th", { scope: "col" }, name || h("span", { class: "muted" }, "OK?"))))),
     h("tbody", {}, all.map((c) => h("tr", {},
       h("td", {}, h("span", { class: "badge " + (c.ok ? "" : "err") }, c.ok ? "yes" : "no")),
