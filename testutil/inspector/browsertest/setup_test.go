@@ -43,6 +43,9 @@ const (
 	resource = "urn:altinn:resource:altinn-broker-test-resource-1"
 )
 
+// fault503 is a fault to look at.
+var fault503 = testutil.Fault{Endpoint: "/events", Status: 503, RetryAfter: 7 * time.Second}
+
 // browser is shared by all tests; each has tabs and storage of its own in it.
 var browser context.Context
 
@@ -196,9 +199,14 @@ func (in *inspected) expect(parts ...string) {
 	in.expected = append(in.expected, parts...)
 }
 
+// patience is the tab's context for one thing that should come at once.
+func (in *inspected) patience() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(in.ctx, patience)
+}
+
 func (in *inspected) do(steps ...chromedp.Action[chromedp.Void]) {
 	in.Helper()
-	ctx, cancel := context.WithTimeout(in.ctx, patience)
+	ctx, cancel := in.patience()
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		in.Fatal(err)
@@ -492,7 +500,7 @@ func (in *inspected) beforeScripts(script string) {
 // call sends a command to the tab.
 func call[P, R any](in *inspected, c cdp.Command[P, R], params P) R {
 	in.Helper()
-	ctx, cancel := context.WithTimeout(in.ctx, patience)
+	ctx, cancel := in.patience()
 	defer cancel()
 	answer, err := chromedp.Call(ctx, c, params)
 	if err != nil {
@@ -504,7 +512,7 @@ func call[P, R any](in *inspected, c cdp.Command[P, R], params P) R {
 // callBrowser sends a command to the browser.
 func callBrowser[P, R any](in *inspected, c cdp.Command[P, R], params P) R {
 	in.Helper()
-	ctx, cancel := context.WithTimeout(in.ctx, patience)
+	ctx, cancel := in.patience()
 	defer cancel()
 	answer, err := chromedp.CallBrowser(ctx, c, params)
 	if err != nil {
