@@ -1,6 +1,11 @@
 package middleware
 
-import "github.com/altinn-go/events/models"
+import (
+	"context"
+	"time"
+
+	"github.com/altinn-go/events/models"
+)
 
 // Project is project.
 func Project(data []byte, names ...string) (members []byte, missing int, err error) {
@@ -17,3 +22,9 @@ func Matches(tail, template string) bool {
 
 // ReadInstance is readInstance.
 func ReadInstance(members []byte) (models.Instance, bool) { return readInstance(members) }
+
+// NewPatience returns the context of a Publish.
+func NewPatience(values context.Context, timeout time.Duration) (ctx context.Context, end func()) {
+	var p patience
+	return p.begin(values, timeout), p.end
+}

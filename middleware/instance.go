@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/altinn-go/events/models"
@@ -12,13 +13,15 @@ import (
 // begin with. It is not ok if anything is out of the ordinary (an escape, a null,
 // a name in another case), for encoding/json to decide.
 func readInstance(members []byte) (instance models.Instance, ok bool) {
+	var texts texts
+	texts.Grow(len(members))
 	s := scanner{data: members}
 	ok = s.eachMember(func(name, value []byte) bool {
 		switch string(name) {
 		case "id":
-			return setText(&instance.ID, value)
+			return texts.set(&instance.ID, value)
 		case "instanceOwner":
-			return readOwner(&instance.InstanceOwner, value)
+			return readOwner(&instance.InstanceOwner, value, &texts)
 		default:
 			return false // project returns no other names, but these in another spelling
 		}
@@ -26,7 +29,7 @@ func readInstance(members []byte) (instance models.Instance, ok bool) {
 	return instance, ok
 }
 
-func readOwner(owner *models.InstanceOwner, value []byte) bool {
+func readOwner(owner *models.InstanceOwner, value []byte, texts *texts) bool {
 	fields := [...]struct {
 		name string
 		text *string
@@ -41,7 +44,7 @@ func readOwner(owner *models.InstanceOwner, value []byte) bool {
 	return s.eachMember(func(name, value []byte) bool {
 		for _, field := range fields {
 			if string(name) == field.name {
-				return string(value) == "null" || setText(field.text, value)
+				return string(value) == "null" || texts.set(field.text, value)
 			}
 			if bytes.EqualFold(name, []byte(field.name)) {
 				return false
@@ -62,11 +65,16 @@ func (s *scanner) eachMember(member func(name, value []byte) bool) bool {
 	return ok && err == nil
 }
 
-// setText sets text to a JSON string that needs no decoding.
-func setText(text *string, value []byte) bool {
+// texts are strings that share one allocation.
+type texts struct{ strings.Builder }
+
+// set sets text to a JSON string that needs no decoding.
+func (t *texts) set(text *string, value []byte) bool {
 	if len(value) < 2 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value) {
 		return false
 	}
-	*text = string(value[1 : len(value)-1])
+	start := t.Len()
+	t.Write(value[1 : len(value)-1])
+	*text = t.String()[start:]
 	return true
 }

@@ -108,10 +108,13 @@ type lifecycle struct {
 	// validate is the check of all events, one by one before Publish, which takes
 	// all or none.
 	validate func(...event.Event) error
+	// none stands for the writer that a request does not have, see openWriter.
+	none *writer
 }
 
 func newLifecycle(s settings, source string, rs rules) *lifecycle {
 	l := &lifecycle{settings: s.withDefaults(), rules: rs, source: source}
+	l.none = &writer{life: l}
 	if v, ok := s.publisher.(interface {
 		Validate(events ...event.Event) error
 	}); ok {
@@ -147,16 +150,20 @@ func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			w.adopt(l, rule)
 			return next(c)
 		case rule != nil:
-			w = &writer{inner: res.Writer, c: c}
-			w.adopt(l, rule)
+			w = &writer{inner: res.Writer, c: c, life: l, rule: rule}
+			w.listen()
 			res.Writer = w
 			defer w.end()
 			return w.settle(next(c))
 		default:
-			open = &openWriter{inner: res.Writer, life: l}
+			open = &openWriter{inner: res.Writer, writer: l.none}
 			res.Writer = open
 			defer open.end(res)
-			return open.settle(next(c))
+			err := next(c)
+			if w := open.given(); w != nil {
+				return w.settle(err)
+			}
+			return err
 		}
 	}
 }
@@ -173,8 +180,13 @@ func (w *writer) adopt(l *lifecycle, rule *rule) {
 		return
 	}
 	w.life, w.rule = l, rule
-	if l.afterResponse {
-		w.capture = rule.body
+	w.listen()
+}
+
+// listen begins to keep what the rule needs. mu is held, or nobody else knows w.
+func (w *writer) listen() {
+	if w.life.afterResponse {
+		w.capture = w.rule.body
 	} else {
 		w.hold()
 	}
@@ -187,9 +199,9 @@ func (x *exchange) publish() error {
 		return nil
 	}
 	l, r, events := x.life, x.c.Request(), x.emitted
-	ctx := credentials.WithUserToken(context.WithoutCancel(r.Context()), credentials.UserTokenFromRequest(r))
-	ctx, cancel := context.WithTimeout(ctx, l.publishTimeout)
-	defer cancel()
+	values := credentials.WithUserToken(r.Context(), credentials.UserTokenFromRequest(r))
+	ctx := x.patience.begin(values, l.publishTimeout)
+	defer ctx.end()
 
 	if x.rule != nil {
 		decided, err := x.decide(ctx)

@@ -47,15 +47,15 @@ func (x *exchange) instance() (models.Instance, error) {
 	return instance, err
 }
 
-// members returns a JSON object of the members named names of the answer's. The
-// answer is to be well-formed; where only its beginning is there, that is to have
-// all of them.
+// members returns a JSON object of the members named names of the answer's, in what
+// room is left behind the answer. The answer is to be well-formed; where only its
+// beginning is there, that is to have all of them.
 func (x *exchange) members(names []string) ([]byte, error) {
 	body, whole, err := x.unpack()
 	if err != nil {
 		return nil, err
 	}
-	members, missing, err := project(x.scratch[:0], body, names)
+	members, missing, err := project(body[len(body):], body, names)
 	switch {
 	case errors.Is(err, errCut) && whole:
 		return nil, fmt.Errorf("%w: %w", ErrUndecided, err)

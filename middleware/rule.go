@@ -110,8 +110,8 @@ type exchange struct {
 
 	// Room for what almost every request needs, so that it is allocated with the
 	// exchange.
-	one     [1]event.Event
-	scratch [256]byte
+	one      [1]event.Event
+	patience patience
 }
 
 // event returns the one event that a rule has decided on.

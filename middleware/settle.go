@@ -14,53 +14,75 @@ import (
 func (w *writer) settle(err error) error {
 	w.mu.Lock()
 	w.await()
-	mode, status, replaced := w.mode, w.status, w.replaced
-	if mode == holding && err != nil {
-		w.mode = settling // what a goroutine of the handler still flushes is no success
-	}
-	w.mu.Unlock()
 	switch {
-	case replaced != nil:
-		return replaced
-	case mode == holding && err == nil:
-		return w.accept()
-	case mode == holding && status >= http.StatusBadRequest:
+	case w.replaced != nil:
+		err = w.replaced
+	case w.mode == holding && err == nil:
+		x, body := w.take()
+		w.mu.Unlock()
+		return w.accept(x, body)
+	case w.mode == holding:
+		w.mode = settling // what a goroutine of the handler still flushes is no success
+		if w.status < http.StatusBadRequest {
+			break
+		}
 		// The handler has answered its failure itself.
-		_, body, _ := w.take(settling)
+		_, body := w.take()
+		w.mu.Unlock()
 		_ = w.release(body)
-	case mode == settling && err == nil:
+		return err
+	case w.mode == settling && err == nil:
 		// Publishing panicked inside the handler, which has recovered.
-		return errEnded
-	case mode == passing && err == nil:
-		x, body, _ := w.take(passing)
+		err = errEnded
+	case w.mode == passing && err == nil:
+		x, body := w.take()
+		w.mu.Unlock()
 		_ = x.publish() // too late to change the answer
 		recycle(body)
+		return nil
 	}
+	w.mu.Unlock()
 	return err
 }
 
 // await waits until no goroutine of the handler, by a flush or a long write, is
 // having the events accepted. mu is held.
 func (w *writer) await() {
-	w.accepted.L = &w.mu
 	for w.accepting {
-		w.accepted.Wait()
+		if w.accepted == nil {
+			w.accepted = make(chan struct{})
+		}
+		accepted := w.accepted
+		w.mu.Unlock()
+		<-accepted
+		w.mu.Lock()
 	}
 }
 
-// accept has the events published that are known by now, then releases the
-// answer. If they are not accepted and that is not to pass, it replaces the
-// answer and returns why.
-func (w *writer) accept() error {
-	x, body, ok := w.take(holding)
-	if !ok {
+// acceptHeld is accept of what is held by now, if it still is.
+func (w *writer) acceptHeld() error {
+	w.mu.Lock()
+	if w.mode != holding {
+		w.mu.Unlock()
 		return errEnded
 	}
+	x, body := w.take()
+	w.mu.Unlock()
+	return w.accept(x, body)
+}
+
+// accept has events published that were held, then releases the answer. If they
+// are not accepted and that is not to pass, it replaces the answer and returns
+// why.
+func (w *writer) accept(x *exchange, body *bytes.Buffer) error {
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.accepting = false
-		w.accepted.Broadcast()
+		if w.accepted != nil {
+			close(w.accepted)
+			w.accepted = nil
+		}
 	}()
 	if err := x.publish(); err != nil {
 		w.replace(err)
@@ -70,15 +92,10 @@ func (w *writer) accept() error {
 }
 
 // take returns what there is to say by now, nil if nothing, and the bytes that
-// are kept, which are the caller's to recycle. Nothing is kept from here on. It
-// is not ok if the mode is another by now, because somebody else was first.
-func (w *writer) take(from mode) (x *exchange, body *bytes.Buffer, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.mode != from {
-		return nil, nil, false
-	}
-	if from == holding {
+// are kept, which are the caller's to recycle. Nothing is kept from here on. What
+// was held is being accepted, until accept has done so. mu is held.
+func (w *writer) take() (x *exchange, body *bytes.Buffer) {
+	if w.mode == holding {
 		w.mode, w.accepting = settling, true
 	}
 	body, w.body, w.capture = w.body, nil, false
@@ -90,7 +107,7 @@ func (w *writer) take(from mode) (x *exchange, body *bytes.Buffer, ok bool) {
 	speaks := w.rule != nil && !w.published && w.rule.succeeded(status)
 	emits := len(w.emitted) > 0 && (status == hijacked || 200 <= status && status < 400)
 	if !speaks && !emits {
-		return nil, body, true
+		return nil, body
 	}
 	x = &exchange{life: w.life, c: w.c, header: w.inner.Header(), whole: !w.cut}
 	if w.sent != nil {
@@ -105,7 +122,7 @@ func (w *writer) take(from mode) (x *exchange, body *bytes.Buffer, ok bool) {
 	if emits {
 		x.emitted, w.emitted = w.emitted, nil
 	}
-	return x, body, true
+	return x, body
 }
 
 // release sends what was kept. What follows passes.

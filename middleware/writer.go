@@ -47,11 +47,11 @@ type writer struct {
 	status    int  // 0 until it is written, or hijacked
 	emitted   []event.Event
 	body      *bytes.Buffer
-	before    http.Header // as they were when holding began
-	sent      http.Header // as they were when the handler wrote them, if looked at since
-	replaced  error       // why the answer is not the handler's
-	accepting bool        // the events are being accepted
-	accepted  sync.Cond   // that has ended
+	before    http.Header   // as they were when holding began
+	sent      http.Header   // as they were when the handler wrote them, if looked at since
+	replaced  error         // why the answer is not the handler's
+	accepting bool          // the events are being accepted
+	accepted  chan struct{} // closed when that has ended; nil if nobody waits
 }
 
 // hold begins to keep the answer, unless some of it is already out. mu is held.
@@ -133,7 +133,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	if kept == len(b) {
 		return kept, nil
 	}
-	if err := w.accept(); err != nil {
+	if err := w.acceptHeld(); err != nil {
 		return 0, err
 	}
 	n, err := w.inner.Write(b[kept:])
@@ -146,6 +146,10 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const pooledBytes = 128 << 10
 
+// membersBytes is the room behind an answer for the members that a rule reads.
+// There may be more of them.
+const membersBytes = 256
+
 // keep appends to the body up to the bound, and returns how much. mu is held.
 func (w *writer) keep(b []byte) int {
 	if w.body == nil {
@@ -155,6 +159,7 @@ func (w *writer) keep(b []byte) int {
 		w.cut = true
 		b = b[:room]
 	}
+	w.body.Grow(len(b) + membersBytes)
 	n, _ := w.body.Write(b)
 	return n
 }
@@ -174,7 +179,7 @@ func (w *writer) FlushError() error {
 	switch mode {
 	case passing:
 	case holding:
-		if err := w.accept(); err != nil {
+		if err := w.acceptHeld(); err != nil {
 			return err
 		}
 	default:

@@ -80,47 +80,69 @@ func (a App) SubstatusChanged(instance Instance) event.Event {
 //
 // Source: seed 002; Altinn/app-lib-dotnet, EventsClient.cs (2026-06).
 func (a App) Event(eventType string, instance Instance) event.Event {
-	party := instance.InstanceOwner.PartyID
+	owner := instance.InstanceOwner
+	party := owner.PartyID
 	if party == "" {
 		party, _, _ = strings.Cut(instance.ID, "/")
 	}
+	var texts texts
+	const fixed = 128 // more than what is the same in all events
+	texts.Grow(fixed + len(a.BaseURL) + 3*len(a.Org) + 2*len(a.Name) + len(instance.ID) + len(party) +
+		len(owner.OrganisationNumber) + len(owner.PersonNumber) + len(owner.ExternalIdentifier))
+
 	built := &struct {
 		attributes event.EventContextV1
 		subject    string
-	}{subject: partyPrefix + party}
+	}{subject: texts.join(partyPrefix, party)}
+	source := a.source(instance.ID, &texts)
 	built.attributes = event.EventContextV1{
 		Type:    eventType,
 		Subject: &built.subject,
 		Extensions: map[string]any{
-			ExtResource:         AppResource(a.Org, a.Name),
-			ExtResourceInstance: instance.ID,
+			ExtResource:         texts.join(appResourcePrefix, a.Org, "_", a.Name),
+			ExtResourceInstance: source[len(source)-len(instance.ID):],
 		},
 	}
-	if alternative := a.alternativeSubject(instance.InstanceOwner); alternative != "" {
-		built.attributes.Extensions[ExtAlternativeSubject] = alternative
+	if form, value := a.alternativeSubject(owner); value != "" {
+		built.attributes.Extensions[ExtAlternativeSubject] = texts.join(form, value)
 	}
-	setURL(&built.attributes.Source.URL, a.Source(instance.ID))
+	setURL(&built.attributes.Source.URL, source)
 	return event.Event{Context: &built.attributes}
 }
 
 // Source returns the source of events about an instance,
 // "{BaseURL}/instances/{party}/{guid}", for an id of the form "{party}/{guid}".
-func (a App) Source(instanceID string) string {
+func (a App) Source(instanceID string) string { return a.source(instanceID, &texts{}) }
+
+func (a App) source(instanceID string, texts *texts) string {
 	if a.BaseURL == "" {
-		return "https://" + a.Org + ".apps.altinn.no/" + a.Org + "/" + a.Name + "/instances/" + instanceID
+		return texts.join("https://", a.Org, ".apps.altinn.no/", a.Org, "/", a.Name, "/instances/", instanceID)
 	}
-	return strings.TrimSuffix(a.BaseURL, "/") + "/instances/" + instanceID
+	return texts.join(strings.TrimSuffix(a.BaseURL, "/"), "/instances/", instanceID)
 }
 
-func (a App) alternativeSubject(owner InstanceOwner) string {
+// alternativeSubject returns the two parts of the owner's alternative subject.
+func (a App) alternativeSubject(owner InstanceOwner) (form, value string) {
 	switch {
 	case owner.OrganisationNumber != "" && a.LegacyOrganisationSubject:
-		return legacyOrganisationPrefix + owner.OrganisationNumber
+		return legacyOrganisationPrefix, owner.OrganisationNumber
 	case owner.OrganisationNumber != "":
-		return organisationPrefix + owner.OrganisationNumber
+		return organisationPrefix, owner.OrganisationNumber
 	case owner.PersonNumber != "":
-		return personPrefix + owner.PersonNumber
+		return personPrefix, owner.PersonNumber
 	default:
-		return owner.ExternalIdentifier
+		return "", owner.ExternalIdentifier
 	}
+}
+
+// texts are strings that share one allocation, if it was grown before.
+type texts struct{ strings.Builder }
+
+// join returns the parts as one string.
+func (t *texts) join(parts ...string) string {
+	start := t.Len()
+	for _, part := range parts {
+		t.WriteString(part)
+	}
+	return t.String()[start:]
 }
