@@ -5,20 +5,12 @@ import (
 	"time"
 )
 
-// entry is an item in a lane.
-type entry struct {
-	Item
-	seq  int64
-	next *entry
-}
-
 // lane is the line of one key's items. A lane that exists is not empty, and is
 // in exactly one place: ready, waiting for a retry, or with a worker.
 type lane struct {
-	key        string
+	hash       uint64 // of the key
 	head, tail *entry
-	due        time.Time // of the head's next attempt, while in the heap
-	next       *lane     // in laneList
+	next       *lane // in laneList
 }
 
 func (l *lane) push(e *entry) {
@@ -56,27 +48,34 @@ func (r *laneList) pop() *lane {
 	return l
 }
 
-// laneHeap orders lanes by due, earliest first.
-type laneHeap []*lane
+// waiting is a lane whose head is to be tried again when it is due.
+type waiting struct {
+	*lane
 
-func (h *laneHeap) push(l *lane) { heap.Push((*byDue)(h), l) }
-func (h *laneHeap) pop() *lane   { return heap.Pop((*byDue)(h)).(*lane) }
+	due time.Time
+}
+
+// laneHeap orders lanes by due, earliest first.
+type laneHeap []waiting
+
+func (h *laneHeap) push(w waiting) { heap.Push((*byDue)(h), w) }
+func (h *laneHeap) pop() waiting   { return heap.Pop((*byDue)(h)).(waiting) }
 
 // byDue is laneHeap as container/heap wants it.
-type byDue []*lane
+type byDue []waiting
 
 func (h byDue) Len() int           { return len(h) }
 func (h byDue) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
 func (h byDue) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 
 // Push implements heap.Interface.
-func (h *byDue) Push(x any) { *h = append(*h, x.(*lane)) }
+func (h *byDue) Push(x any) { *h = append(*h, x.(waiting)) }
 
 // Pop implements heap.Interface.
 func (h *byDue) Pop() any {
 	old := *h
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
+	w := old[len(old)-1]
+	old[len(old)-1] = waiting{}
 	*h = old[:len(old)-1]
-	return l
+	return w
 }

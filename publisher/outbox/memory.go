@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -75,8 +76,9 @@ type Memory struct {
 	cfg Config
 
 	mu       sync.Mutex
-	runnable sync.Cond // a lane became ready, or Run is to stop
-	lanes    map[string]*lane
+	runnable sync.Cond        // a lane became ready, or Run is to stop
+	lanes    map[uint64]*lane // by the key's hash: keys that share one share a line
+	seed     maphash.Seed
 	ready    laneList // lanes whose head may be delivered now, first come first served
 	retries  laneHeap // lanes whose head waits for its time, earliest first
 	alarm    *time.Timer
@@ -99,14 +101,29 @@ func NewMemory(cfg Config) *Memory {
 	if err := cfg.validate(); err != nil {
 		panic(err)
 	}
-	q := &Memory{cfg: cfg.withDefaults(), lanes: map[string]*lane{}}
+	q := &Memory{cfg: cfg.withDefaults(), lanes: map[uint64]*lane{}, seed: maphash.MakeSeed()}
 	q.runnable.L = &q.mu
 	return q
 }
 
+// batch is items of one Enqueue, and the same packed, in a list.
+type batch struct {
+	items []Item
+	first *entry
+}
+
+func newBatch(items []Item) batch {
+	b := batch{items: items}
+	for end, i := &b.first, 0; i < len(items); i++ {
+		*end = pack(&items[i])
+		end = &(*end).next
+	}
+	return b
+}
+
 // caller is an Enqueue that waits for room.
 type caller struct {
-	items []Item
+	batch batch
 	taken chan struct{} // closed when the items were taken, or refused with err
 	err   error
 }
@@ -117,6 +134,7 @@ func (q *Memory) Enqueue(ctx context.Context, items ...Item) error {
 	if len(items) == 0 {
 		return nil
 	}
+	b := newBatch(items)
 	q.mu.Lock()
 	switch {
 	case q.closed:
@@ -126,14 +144,14 @@ func (q *Memory) Enqueue(ctx context.Context, items ...Item) error {
 		q.mu.Unlock()
 		return fmt.Errorf("%w: %d events at once, the capacity is %d", ErrFull, len(items), q.cfg.Capacity)
 	case len(q.callers) == 0 && q.hasRoom(len(items)):
-		q.take(items)
+		q.take(b)
 		q.mu.Unlock()
 		return nil
 	case q.cfg.WhenFull == Refuse:
 		q.mu.Unlock()
 		return fmt.Errorf("%w: it holds its capacity of %d events", ErrFull, q.cfg.Capacity)
 	}
-	c := &caller{items: items, taken: make(chan struct{})}
+	c := &caller{batch: b, taken: make(chan struct{})}
 	q.callers = append(q.callers, c)
 	q.mu.Unlock()
 	return q.await(ctx, c)
@@ -161,16 +179,18 @@ func (q *Memory) await(ctx context.Context, c *caller) error {
 func (q *Memory) hasRoom(n int) bool { return q.pending+q.sending+n <= q.cfg.Capacity }
 
 // take appends items to their lanes. The caller holds mu.
-func (q *Memory) take(items []Item) {
-	for i := range items {
+func (q *Memory) take(b batch) {
+	for i := range b.items {
+		e := b.first
+		b.first, e.next = e.next, nil
 		q.seq++
 		q.pending++
-		e := &entry{Item: items[i], seq: q.seq}
-		e.Attempt = 0
-		l := q.lanes[e.Key]
+		e.seq = q.seq
+		hash := maphash.String(q.seed, b.items[i].Key)
+		l := q.lanes[hash]
 		if l == nil {
-			l = &lane{key: e.Key}
-			q.lanes[e.Key] = l
+			l = &lane{hash: hash}
+			q.lanes[hash] = l
 			q.ready.push(l)
 			q.runnable.Signal()
 		}
@@ -181,10 +201,10 @@ func (q *Memory) take(items []Item) {
 // admit takes the items of waiting callers as far as there is room. The caller
 // holds mu.
 func (q *Memory) admit() {
-	for len(q.callers) > 0 && q.hasRoom(len(q.callers[0].items)) {
+	for len(q.callers) > 0 && q.hasRoom(len(q.callers[0].batch.items)) {
 		c := q.callers[0]
 		q.callers = q.callers[1:]
-		q.take(c.items)
+		q.take(c.batch)
 		close(c.taken)
 	}
 }
@@ -234,29 +254,31 @@ func (q *Memory) stop() {
 
 func (q *Memory) work(ctx context.Context, deliver func(context.Context, Item) Outcome) {
 	for {
-		l, item := q.next()
+		l := q.next()
 		if l == nil {
 			return
 		}
+		item := l.head.unpack() // the head is this worker's until it is settled
+		item.Attempt = int(l.head.attempt)
 		q.settle(l, deliver(ctx, item))
 	}
 }
 
 // next waits for a lane that is ready and marks its head as sending. It returns
 // no lane when Run is to stop.
-func (q *Memory) next() (*lane, Item) {
+func (q *Memory) next() *lane {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.stopping {
 		if l := q.ready.pop(); l != nil {
 			q.pending--
 			q.sending++
-			l.head.Attempt++
-			return l, l.head.Item
+			l.head.attempt++
+			return l
 		}
 		q.runnable.Wait()
 	}
-	return nil, Item{}
+	return nil
 }
 
 // settle applies the outcome to the head of l.
@@ -267,11 +289,10 @@ func (q *Memory) settle(l *lane, out Outcome) {
 	if out.State == Retry {
 		q.pending++
 		if out.Uncounted {
-			l.head.Attempt--
+			l.head.attempt--
 		}
-		l.due = out.RetryAt
-		q.retries.push(l)
-		if q.retries[0] == l {
+		q.retries.push(waiting{l, out.RetryAt})
+		if q.retries[0].lane == l {
 			q.setAlarm()
 		}
 		return
@@ -281,7 +302,7 @@ func (q *Memory) settle(l *lane, out Outcome) {
 		q.discard(done, out.Reason)
 	}
 	if l.head == nil {
-		delete(q.lanes, l.key)
+		delete(q.lanes, l.hash)
 	} else {
 		q.ready.push(l)
 		q.runnable.Signal()
@@ -297,7 +318,9 @@ func (q *Memory) discard(e *entry, reason string) {
 	if len(q.gaveUp) == q.cfg.KeepDiscarded {
 		q.gaveUp = append(q.gaveUp[:0], q.gaveUp[1:]...)
 	}
-	q.gaveUp = append(q.gaveUp, DiscardedItem{Item: e.Item, Seq: e.seq, Reason: reason, DiscardedAt: time.Now()})
+	item := e.unpack()
+	item.Attempt = int(e.attempt)
+	q.gaveUp = append(q.gaveUp, DiscardedItem{Item: item, Seq: e.seq, Reason: reason, DiscardedAt: time.Now()})
 }
 
 // setAlarm sets the one timer to the earliest retry. The caller holds mu.
@@ -318,7 +341,7 @@ func (q *Memory) wake() {
 	defer q.mu.Unlock()
 	now := time.Now()
 	for len(q.retries) > 0 && !q.retries[0].due.After(now) {
-		q.ready.push(q.retries.pop())
+		q.ready.push(q.retries.pop().lane)
 		q.runnable.Signal()
 	}
 	q.setAlarm()
@@ -391,7 +414,7 @@ func (q *Memory) Stats(context.Context) (Stats, error) {
 	defer q.mu.Unlock()
 	s := Stats{Pending: q.pending, Sending: q.sending, Discarded: len(q.gaveUp)}
 	for _, l := range q.lanes {
-		if at := l.head.PublishedAt; s.OldestPending.IsZero() || at.Before(s.OldestPending) {
+		if at := l.head.publishedAt(); s.OldestPending.IsZero() || at.Before(s.OldestPending) {
 			s.OldestPending = at
 		}
 	}
@@ -434,6 +457,6 @@ func (q *Memory) Requeue(_ context.Context, seqs ...int64) (int, error) {
 		again = append(again, d.Item)
 		return true
 	})
-	q.take(again)
+	q.take(newBatch(again))
 	return len(again), nil
 }

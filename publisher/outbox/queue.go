@@ -20,7 +20,7 @@ var (
 // unchanged through storage and every attempt.
 //
 // An Item holds no subject in the clear outside Body, so every other field may
-// be logged. Body is shared, not copied: nobody changes it after Enqueue.
+// be logged. Body may be shared, not copied: nobody changes it after Enqueue.
 type Item struct {
 	// ID and Source identify the event; a durable queue takes a pair once.
 	ID     string
