@@ -93,11 +93,12 @@ func TestPublisher_ContextOfAnAttempt(t *testing.T) {
 	})
 	t.Run("IsOverWithTheAttempt", func(t *testing.T) {
 		t.Parallel()
-		var kept context.Context
+		contexts := make(chan context.Context, 1)
 		_ = publish(t, t.Context(), func(ctx context.Context, _ outbox.Item) error {
-			kept = ctx
+			contexts <- ctx
 			return ctx.Err()
 		})
+		kept := <-contexts
 		select {
 		case <-kept.Done():
 		default:

@@ -24,7 +24,7 @@ type entry struct {
 func pack(item *Item) *entry {
 	var buf [256]byte
 	rest := binary.AppendVarint(buf[:0], item.PublishedAt.Unix())
-	rest = binary.AppendUvarint(rest, uint64(item.PublishedAt.Nanosecond()))
+	rest = binary.AppendUvarint(rest, uint64(item.PublishedAt.Nanosecond())) //nolint:gosec // not negative
 	for _, s := range item.strings() {
 		n, start := uint64(len(*s)), len(rest)
 		rest = binary.AppendUvarint(rest, n<<1|1)
@@ -32,7 +32,7 @@ func pack(item *Item) *entry {
 		rest = append(rest, *s...)
 		if at := bytes.Index(item.Body, rest[text:]); at >= 0 {
 			rest = binary.AppendUvarint(rest[:start], n<<1)
-			rest = binary.AppendUvarint(rest, uint64(at)) //nolint:gosec // not negative
+			rest = binary.AppendUvarint(rest, uint64(at))
 		}
 	}
 	packed := make([]byte, len(item.Body)+len(rest))
