@@ -12,7 +12,7 @@ FUZZTIME ?= 1m
 ROUNDS ?= 100
 ROUNDS_POSTGRES ?= 30
 
-.PHONY: check test test/postgres test/browser lint tidy fuzz chaos backlog bench bench/compare bench/exact bench/soak golden help
+.PHONY: check test test/postgres test/browser lint tidy fuzz chaos backlog bench bench/compare bench/exact bench/growth bench/soak golden help
 
 check: tidy lint test ## what CI checks: module files, lint, vet, race tests
 
@@ -56,10 +56,13 @@ bench: ## run every benchmark
 	go test -run '^$$' -bench . -benchmem ./...
 
 bench/compare: ## measure every goal against its peer, in one run (TEST_DATABASE_URL for PostgreSQL)
-	cd testutil/bench && go run . compare
+	cd testutil/bench && go run . compare -json compare.json -svg events-per-second.svg
 
 bench/exact: ## the goals that CI holds; fails if a gate is missed
 	cd testutil/bench && go run . compare -exact
+
+bench/growth: ## what an event costs as depth, workers, size, subscriptions and kept rows grow (TEST_DATABASE_URL for PostgreSQL)
+	cd testutil/bench && go run . growth
 
 bench/soak: ## half an hour at 500 events/s with faults; fails unless memory is flat and nothing lost
 	cd testutil/bench && go run . soak -for 30m -rate 500

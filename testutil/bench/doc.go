@@ -2,10 +2,12 @@
 //
 //	go run . compare            # the table of goals, in under ten minutes
 //	go run . compare -exact     # what CI holds
+//	go run . growth             # cost as work grows
 //	go run . soak -for 30m      # middleware, SQLite queue and sink under load and faults
 //
 // "compare" prints a row per goal: gate, stretch, what was measured, the verdict,
-// and whether the control was quiet enough to believe it. -json writes the figures.
+// and whether the control was quiet enough to believe it. -json writes the
+// figures and -svg a plot of events per second over workers and over queue depth.
 //
 // # How it measures
 //
@@ -26,6 +28,18 @@
 //
 // With -exact only the goals listed in exact are measured, in slices of a millisecond,
 // and a gate that is missed three times is an error.
+//
+// # Growth
+//
+// "growth" prints what an event costs at each of several queue depths, numbers of
+// workers and subscriptions, sizes and numbers of retained rows, and the exponent by
+// which that has grown since the row before: 0 is not at all, 1 with the value. What
+// an event costs may grow with its size, and counting a table in PostgreSQL with its
+// rows; nothing else may. The exponent may be off by a half, for caches miss more
+// often. Time is CPU time of this process, for PostgreSQL time on the wall, the best
+// of three. Retained rows are made by SQL in the queue's own tables. Memory is the
+// live heap, what is resident (RSS) or the store's size on disk, as the table says.
+// All of it takes most of an hour and some 20 GB of disk; -max and -only take less.
 //
 // # Soak
 //

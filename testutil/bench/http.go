@@ -20,7 +20,10 @@ var testTime = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // crowd makes a side of send: n calls, inFlight at a time.
-func crowd(send func() error) side {
+func crowd(send func() error) side { return crowdOf(inFlight, send) }
+
+// crowdOf is crowd with another number at a time.
+func crowdOf(workers int, send func() error) side {
 	return func(n int) error {
 		var (
 			left  atomic.Int64
@@ -28,7 +31,7 @@ func crowd(send func() error) side {
 			first atomic.Pointer[error]
 		)
 		left.Store(int64(n))
-		for range min(inFlight, n) {
+		for range min(workers, n) {
 			group.Go(func() {
 				for left.Add(-1) >= 0 && first.Load() == nil {
 					if err := send(); err != nil {
@@ -60,7 +63,10 @@ type clients struct {
 	sdkFixed, sdkStock, watermillFixed, watermillStd func() error
 }
 
-func (l *lab) clients() (clients, error) {
+func (l *lab) clients() (clients, error) { return l.clientsWith(inFlight) }
+
+// clientsWith are clients that keep so many connections.
+func (l *lab) clientsWith(connections int) (clients, error) {
 	base := l.endpoint.url
 	item, err := encoded()
 	if err != nil {
@@ -71,16 +77,16 @@ func (l *lab) clients() (clients, error) {
 		errs [6]error
 	)
 	c.ours, errs[0] = l.ours(base)
-	c.plain = netHTTP(base, tuned(inFlight), item.Body)
+	c.plain = netHTTP(base, tuned(connections), item.Body)
 	f, err := newFloor(base, item.Body)
 	errs[1] = err
 	if err == nil {
 		c.floor = f.send
 	}
-	c.fast = fast(base, inFlight, item.Body)
-	c.sdkFixed, errs[2] = sdk(base, drained{tuned(inFlight)})
+	c.fast = fast(base, connections, item.Body)
+	c.sdkFixed, errs[2] = sdk(base, drained{tuned(connections)})
 	c.sdkStock, errs[3] = sdk(base, http.DefaultTransport) //nolint:forbidigo // that is how it comes
-	c.watermillFixed, errs[4] = watermill(base, &http.Client{Transport: drained{tuned(inFlight)}}, item.Body)
+	c.watermillFixed, errs[4] = watermill(base, &http.Client{Transport: drained{tuned(connections)}}, item.Body)
 	c.watermillStd, errs[5] = watermill(base, nil, item.Body)
 	return c, errors.Join(errs[:]...)
 }

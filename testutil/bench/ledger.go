@@ -36,7 +36,10 @@ func (l *ledger) place(n, together int) (step, instance int) {
 
 // arrive notes a posted event.
 func (l *ledger) arrive(body []byte) {
-	var posted struct{ Source, Type string }
+	var posted struct {
+		Source string `json:"source"`
+		Type   string `json:"type"`
+	}
 	err := json.Unmarshal(body, &posted)
 	var instance int
 	if err == nil {

@@ -17,10 +17,12 @@ import (
 
 const usageText = `bench measures the library beside its peers.
 
-  bench compare [-only REGEXP] [-rounds N] [-json FILE]
-        the table of goals
+  bench compare [-only REGEXP] [-rounds N] [-json FILE] [-svg FILE]
+        the table of goals; -json writes the figures, -svg plots events per second
   bench compare -exact
         those of them that a busy machine hardly disturbs; fails if a gate is missed
+  bench growth [-only REGEXP] [-max N]
+        cost as work grows, up to N; fails if something grows faster than promised
   bench soak [-for 30m] [-rate 500] [-every 1m] [-fault 10s] [-warmup 5m]
         middleware, SQLite queue and sink for long, with faults; fails unless memory is
         flat and nothing lost
@@ -50,6 +52,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return serveEndpoint()
 	case "compare":
 		return compare(ctx, args, out)
+	case "growth":
+		return growthCommand(ctx, args, out)
 	case "soak":
 		return soakCommand(ctx, args, out)
 	case "-h", "-help", "--help", "help":
@@ -66,6 +70,7 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 	exactly := flags.Bool("exact", false, "measure only what a busy machine cannot disturb, and fail if a gate is missed")
 	rounds := flags.Int("rounds", 40, "pairs of slices per goal")
 	file := flags.String("json", "", "write the figures to this file")
+	picture := flags.String("svg", "", "plot events per second over workers and queue depth to this file")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -86,11 +91,17 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 		l.rounds, l.slice, l.tries = 10*l.rounds, time.Millisecond, exactTries
 	}
 	results, err := measure(ctx, l, chosen)
+	var drawn curves
+	if err == nil && *picture != "" {
+		if drawn, err = measureCurves(ctx, l); err == nil {
+			err = writePlot(*picture, drawn)
+		}
+	}
 	if err := errors.Join(err, endpoint.stop()); err != nil {
 		return err
 	}
 	if *file != "" {
-		if err := writeJSON(*file, results); err != nil {
+		if err := writeJSON(*file, results, drawn); err != nil {
 			return err
 		}
 	}
@@ -136,8 +147,10 @@ func gates(results []result) error {
 	return errors.Join(faults...)
 }
 
-func writeJSON(file string, results []result) error {
-	b, err := json.MarshalIndent(map[string]any{"measuredAt": time.Now().UTC().Format(time.RFC3339), "goals": results}, "", "  ")
+func writeJSON(file string, results []result, drawn curves) error {
+	b, err := json.MarshalIndent(map[string]any{
+		"measuredAt": time.Now().UTC().Format(time.RFC3339), "goals": results, "curves": drawn,
+	}, "", "  ")
 	if err != nil {
 		return err
 	}

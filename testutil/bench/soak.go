@@ -259,7 +259,7 @@ func (r *soakRun) request(ctx context.Context) {
 	}
 	defer sending.Wait()
 	defer func() {
-		for _, line := range lines {
+		for _, line := range &lines {
 			close(line)
 		}
 	}()

@@ -121,6 +121,20 @@ func (t *bareTable) enqueue(it outbox.Item) error {
 	return <-j.done
 }
 
+// insert adds items in one transaction.
+func (t *bareTable) insert(ctx context.Context, items []outbox.Item) error {
+	tx, err := t.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO events (id, body) VALUES (?, ?)", items[i].ID, items[i].Body); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+	}
+	return tx.Commit()
+}
+
 // deliver claims 16 rows, delivers them at once and settles them together, until n
 // have been delivered.
 func (t *bareTable) deliver(ctx context.Context, n int, post func([]byte) error) error {
