@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,5 +18,18 @@ func TestWarnings(t *testing.T) {
 	logger.LogAttrs(t.Context(), slog.LevelWarn, "trouble", slog.Int("n", 1))
 	if got := out.String(); strings.Contains(got, "chatter") || !strings.Contains(got, "msg=trouble a=b g.n=1") {
 		t.Errorf("log = %q, want the warning alone, with its attributes", got)
+	}
+}
+
+// What the database says may be about somebody.
+func TestWarnings_Redact(t *testing.T) {
+	t.Parallel()
+	const person = "01017512345"
+	var out bytes.Buffer
+	logger := postgres.Warnings(slog.NewTextHandler(&out, nil)).With(slog.String("with", person))
+	logger.LogAttrs(t.Context(), slog.LevelWarn, "no "+person, slog.Any("err", errors.New("no "+person)),
+		slog.Group("g", slog.String("of", person), slog.Int("n", 1)))
+	if got := out.String(); strings.Contains(got, person) || !strings.Contains(got, "g.n=1") || strings.Count(got, "*") < 4*11 {
+		t.Errorf("log = %q, want every number masked", got)
 	}
 }
