@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -87,6 +88,9 @@ func (s Subscription) String() string {
 	}
 	return b.String()
 }
+
+// LogValue returns String.
+func (s Subscription) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // isApp reports whether the service takes the subscription for an app's.
 func (s Subscription) isApp() bool {
