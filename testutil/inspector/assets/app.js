@@ -134,6 +134,15 @@ function retry(attempt) {
   reconnect = setTimeout(connect, 1000);
 }
 
+// A page that the browser keeps for Back holds no stream: a browser has six connections
+// to a server, and the seventh page would wait for a minute.
+addEventListener("pagehide", () => {
+  connecting++;
+  clearTimeout(reconnect);
+  stream?.close();
+});
+addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+
 function receive(message) {
   connection("live", "Live");
   list.dropped = message.dropped;

@@ -12,12 +12,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/altinn-go/events/models"
+	"github.com/altinn-go/events/testutil"
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
-
-	"github.com/altinn-go/events/models"
-	"github.com/altinn-go/events/testutil"
 )
 
 func TestActions_Samples(t *testing.T) {
@@ -160,13 +159,13 @@ func TestActions_ExportAndImport(t *testing.T) {
 			t.Errorf("no JSON: %s", line)
 		}
 	}
-	clear := download(true)
-	if !strings.Contains(clear, `{"n":12345678901234567890,"t":"<b>`+person+`</b>"}`) {
+	inClear := download(true)
+	if !strings.Contains(inClear, `{"n":12345678901234567890,"t":"<b>`+person+`</b>"}`) {
 		t.Error("the export in clear is not byte for byte what came")
 	}
 
 	file := filepath.Join(t.TempDir(), "clear.ndjson")
-	if err := os.WriteFile(file, []byte(clear), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(inClear), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	other := setup(t)

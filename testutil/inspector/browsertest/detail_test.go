@@ -6,15 +6,15 @@ import (
 	"net/http"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/altinn-go/events/testutil"
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"github.com/altinn-go/events/testutil"
 )
 
 // clipboard is the browser's, which all tests share.
@@ -186,7 +186,10 @@ func TestDetail_CopyCurl(t *testing.T) {
 	in.open("")
 	in.grantClipboard()
 	var rows struct {
-		Rows []struct{ Number, Status int }
+		Rows []struct {
+			Number int `json:"number"`
+			Status int `json:"status"`
+		} `json:"rows"`
 	}
 	if err := json.Unmarshal([]byte(in.get("/_sink/requests")), &rows); err != nil {
 		t.Fatal(err)
@@ -206,20 +209,21 @@ func TestDetail_CopyCurl(t *testing.T) {
 		shell := exec.CommandContext(t.Context(), "sh", "-c", command+" -s -o /dev/null -w '%{http_code}'")
 		shell.Env = []string{"TOKEN=" + user, "PLATFORM_ACCESS_TOKEN=" + platform, "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent"}
 		answer, err := shell.CombinedOutput()
-		if err != nil || string(answer) != fmt.Sprint(row.Status) {
+		if err != nil || string(answer) != strconv.Itoa(row.Status) {
 			t.Errorf("request %d sent again: %s, %v; want %d", row.Number, answer, err, row.Status)
 		}
 		if row.Status >= 300 {
 			continue
 		}
-		var latest struct {
-			Rows []struct{ Number int }
-		}
+		latest := rows
+		latest.Rows = nil
 		if err := json.Unmarshal([]byte(in.get("/_sink/requests?limit=1")), &latest); err != nil || len(latest.Rows) != 1 {
 			t.Fatal(err)
 		}
 		raw := func(number int) string {
-			var detail struct{ Raw any }
+			var detail struct {
+				Raw any `json:"raw"`
+			}
 			if err := json.Unmarshal([]byte(in.get(fmt.Sprintf("/_sink/requests/%d?reveal=1", number))), &detail); err != nil {
 				t.Fatal(err)
 			}
@@ -244,7 +248,7 @@ func TestDetail_Findings(t *testing.T) {
 		{"CheckDigits", event("d", "alternativesubject", `"/person/`+person+`"`), "made up, or mistyped"},
 		{"MixedCaseType", typed("e", "No.Altinn.Broker.Published"), "lower case"},
 		{"DiffersInCaseOnly", typed("f", "wanted.Type"), "lower case"},
-		{"EmptyFilter", event("g", "resource", `"urn:altinn:resource:other"`), "has an empty type filter"},
+		{"EmptyFilter", event("g", "resource", `"urn:altinn:resource:other"`), "An empty type filter matches nothing"},
 		{"Fine", event("h", "type", `"wanted.type"`), "fine"},
 	} {
 		in.take(tt.body)

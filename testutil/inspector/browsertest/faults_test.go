@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/altinn-go/events/testutil"
+	"github.com/google/go-cmp/cmp"
 )
 
 // Each fault is switched on by the form, is what Inject would have set, and does it.

@@ -84,7 +84,9 @@ func TestHostile(t *testing.T) {
 			if raw := in.exact("#raw"); raw != tt.body {
 				t.Errorf("%d bytes are shown, %d were sent, or they differ:\n%.300q\n%.300q", len(raw), len(tt.body), raw, tt.body)
 			}
-			var shown, sent struct{ Data json.RawMessage }
+			var shown, sent struct {
+				Data json.RawMessage `json:"data"`
+			}
 			if status == 200 && json.Unmarshal([]byte(tt.body), &sent) == nil && sent.Data != nil {
 				if err := json.Unmarshal([]byte(pretty), &shown); err != nil {
 					t.Errorf("what is shown as JSON is none: %v", err)

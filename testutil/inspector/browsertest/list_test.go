@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp/kb"
-
 	"github.com/altinn-go/events/testutil"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp/kb"
 )
 
 func TestList_LiveNewestFirst(t *testing.T) {
@@ -60,7 +61,7 @@ func TestList_StaysWhereItIsRead(t *testing.T) {
 	t.Parallel()
 	in := setup(t)
 	for i := range 100 {
-		in.take(typed(fmt.Sprint(i), fmt.Sprintf("type.%d", i)))
+		in.take(typed(strconv.Itoa(i), fmt.Sprintf("type.%d", i)))
 	}
 	in.open("")
 	in.wait(`document.querySelector("#row-100")`)
@@ -102,6 +103,26 @@ func TestList_ServerGone(t *testing.T) {
 	in.take(typed("3", "after"))
 	in.waitTypes("after", "of.the.second.too", "of.the.second")
 	in.waitText("#count-events", "3")
+}
+
+// Pages that were left hold no connection, of which a browser has six; the one that
+// Back goes to is live again.
+func TestList_Left(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	for i := range 8 {
+		in.open("?view=events&q=" + strconv.Itoa(i))
+		in.wait(`performance.now() < 30_000`) // and not when the first was given up
+	}
+	in.take(event("7", "data", `"7"`))
+	in.waitText("#list-summary", "1 request")
+	gone := make(chan struct{}, 1)
+	listen(in, func(*page.EventFrameNavigated) { gone <- struct{}{} })
+	eval[any](in, `setTimeout(() => history.back())`)
+	<-gone
+	in.live()
+	in.take(typed("8", "6"))
+	in.waitText("#list", "6")
 }
 
 func TestList_Keyboard(t *testing.T) {
@@ -148,7 +169,7 @@ func TestList_KeysOfAListBox(t *testing.T) {
 	t.Parallel()
 	in := setup(t)
 	for i := range 40 {
-		in.take(typed(fmt.Sprint(i), fmt.Sprintf("type.%d", i)))
+		in.take(typed(strconv.Itoa(i), fmt.Sprintf("type.%d", i)))
 	}
 	in.open("")
 	in.wait(`document.querySelector("#row-40")`)
@@ -241,7 +262,7 @@ func TestList_NumbersStayOutOfTheAddress(t *testing.T) {
 	in := setup(t)
 	numbers := []string{person, "010175 12345", "010175-12345", organisation, "0192:" + organisation, "٠١٠١٧٥١٢٣٤٥"}
 	for i, number := range numbers {
-		in.take(event(fmt.Sprint(i), "type", `"hers"`, "data", js("%s", number)), typed("other", "other"))
+		in.take(event(strconv.Itoa(i), "type", `"hers"`, "data", js("%s", number)), typed("other", "other"))
 	}
 	in.open("?view=events&type=hers")
 	for _, number := range numbers {

@@ -52,12 +52,15 @@ func (in *inspected) fillUp(n int) {
 func (in *inspected) traced(part func()) []string {
 	in.Helper()
 	type traceEvent struct {
-		Name     string
-		PID, TID int
-		TS       float64
-		Dur      float64
-		TDur     float64
-		Args     struct{ Name string }
+		Name string  `json:"name"`
+		PID  int     `json:"pid"`
+		TID  int     `json:"tid"`
+		TS   float64 `json:"ts"`
+		Dur  float64 `json:"dur"`
+		TDur float64 `json:"tdur"`
+		Args struct {
+			Name string `json:"name"`
+		} `json:"args"`
 	}
 	var mu sync.Mutex
 	var events []traceEvent
@@ -96,13 +99,13 @@ func (in *inspected) traced(part func()) []string {
 		if task.Name != "RunTask" || len(longest) == 5 {
 			continue
 		}
-		text := fmt.Sprintf("%.0f (", task.TDur/1000)
+		var of []string
 		for _, e := range events {
 			if e.PID == task.PID && e.TID == task.TID && e.TS >= task.TS && e.TS+e.Dur <= task.TS+task.Dur && e.TDur > task.TDur/4 && e.Name != "RunTask" {
-				text += fmt.Sprintf("%s %.0f ", e.Name, e.TDur/1000)
+				of = append(of, fmt.Sprintf("%s %.0f", e.Name, e.TDur/1000))
 			}
 		}
-		longest = append(longest, strings.TrimSpace(text)+")")
+		longest = append(longest, fmt.Sprintf("%.0f (%s)", task.TDur/1000, strings.Join(of, ", ")))
 	}
 	return longest
 }
@@ -215,5 +218,5 @@ func TestScale_Storm(t *testing.T) {
 	}
 	in.waitText("#count-events", fmt.Sprintf("%d,%03d", (1000+total)/1000, (1000+total)%1000))
 	in.waitText("#list-summary", fmt.Sprintf("%d,%03d requests", (1000+total)/1000, (1000+total)%1000))
-	in.wait(`(([first, ...rest]) => first.Number === %s && rest.every((row, i) => row.Number === first.Number - i - 1))(`+rowsJS+`)`, 1000+total)
+	in.wait(`(([first, ...rest]) => first.number === %s && rest.every((row, i) => row.number === first.number - i - 1))(`+rowsJS+`)`, 1000+total)
 }

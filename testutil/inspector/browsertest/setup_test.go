@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/altinn-go/events/testutil"
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -24,8 +26,6 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"github.com/altinn-go/events/testutil"
 )
 
 // patience is how long a test waits for what should come at once.
@@ -76,7 +76,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "start %s: %v\n", path, err)
 		return 1
 	}
-	browser = ctx
+	browser = ctx //nolint:fatcontext // set once, for all tests
 	return m.Run()
 }
 
@@ -124,13 +124,13 @@ func setupWithConfig(t *testing.T, cfg testutil.SinkConfig) *inspected {
 	need(t, browser != nil, "there is no Chromium and no Google Chrome on PATH")
 	sink := testutil.NewSinkWithConfig(t, cfg)
 	sink.URL()
-	return newTab(t, sink, browser, chromedp.WithNewBrowserContext())
+	return newTab(browser, t, sink, chromedp.WithNewBrowserContext())
 }
 
 // tab opens a further tab with the same storage.
-func (in *inspected) tab() *inspected { return newTab(in.T, in.sink, in.ctx) }
+func (in *inspected) tab() *inspected { return newTab(in.ctx, in.T, in.sink) }
 
-func newTab(t *testing.T, sink *testutil.Sink, parent context.Context, options ...chromedp.ContextOption) *inspected {
+func newTab(parent context.Context, t *testing.T, sink *testutil.Sink, options ...chromedp.ContextOption) *inspected {
 	t.Helper()
 	in := &inspected{T: t, sink: sink}
 	ctx, cancel := chromedp.NewContext(parent, options...)
@@ -169,10 +169,11 @@ func (in *inspected) note(ev any) {
 		if ev.Type != runtime.ConsoleAPICalledTypeError && ev.Type != runtime.ConsoleAPICalledTypeAssert {
 			return
 		}
-		problem = "console: " + ev.Type.String()
+		words := []string{"console:", ev.Type.String()}
 		for _, arg := range ev.Args {
-			problem += " " + string(arg.Value) + arg.Description
+			words = append(words, string(arg.Value)+arg.Description)
 		}
+		problem = strings.Join(words, " ")
 	case *cdplog.EventEntryAdded:
 		if ev.Entry.Level != cdplog.EntryLevelError {
 			return
@@ -251,7 +252,7 @@ func (in *inspected) wait(format string, args ...any) {
 	in.Helper()
 	condition := js(format, args...)
 	if !eval[bool](in, "%s", code(`(async () => {
-		const until = performance.now() + `+fmt.Sprint(patience.Milliseconds())+`;
+		const until = performance.now() + `+strconv.FormatInt(patience.Milliseconds(), 10)+`;
 		for (;;) {
 			if (`+condition+`) return true;
 			if (performance.now() > until) return false;
@@ -276,7 +277,7 @@ func (in *inspected) navigate(url string) {
 
 func (in *inspected) live() {
 	in.Helper()
-	in.wait(`document.getElementById("connection").textContent === "Live"`)
+	in.wait(`document.getElementById("connection")?.textContent === "Live"`)
 }
 
 // element is the first element of a selector whose text has a part, as an expression.
@@ -351,19 +352,10 @@ func (in *inspected) waitText(selector, part string) {
 	in.wait(`document.querySelector(%s)?.textContent.includes(%s)`, selector, part)
 }
 
-// row is a row of the list, as it stands in the document.
-type row struct {
-	Number int
-	Badge  string
-	Type   string
-	Marks  string
-}
-
 // rowsJS are the rows, from the top of the list.
 const rowsJS = `[...document.querySelectorAll("#list .row[data-number]")]
 	.sort((a, b) => parseFloat(a.style.top) - parseFloat(b.style.top))
-	.map((e) => ({ Number: Number(e.dataset.number), Badge: e.querySelector(".badge").textContent,
-		Type: e.querySelector(".type").textContent, Marks: e.querySelector(".marks").textContent }))`
+	.map((e) => ({ number: Number(e.dataset.number), type: e.querySelector(".type").textContent }))`
 
 // waitTypes waits until the list shows events of these types from the top, and no
 // other.
@@ -372,7 +364,7 @@ func (in *inspected) waitTypes(types ...string) {
 	if types == nil {
 		types = []string{}
 	}
-	in.wait(`JSON.stringify(`+rowsJS+`.map((row) => row.Type)) === JSON.stringify(%s)`, types)
+	in.wait(`JSON.stringify(`+rowsJS+`.map((row) => row.type)) === JSON.stringify(%s)`, types)
 }
 
 // show opens an event from the list and waits until it is there.
