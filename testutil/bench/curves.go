@@ -28,8 +28,8 @@ type curves struct {
 	Depth   []curve `json:"depth"`
 }
 
-// curveRounds is how often each point is measured, all of a value in turns.
-const curveRounds = 5
+// curveRounds is how often each point is measured.
+const curveRounds = 7
 
 // runner does n events and returns how long they took.
 type runner struct {
@@ -48,118 +48,129 @@ func timed(s side) func(int) (time.Duration, error) {
 	}
 }
 
-// plotPoint adds the rates of runners at a value to their curves.
-func plotPoint(found []curve, at int, runners []runner) ([]curve, error) {
-	rates := make([][]float64, len(runners))
+// plotPoints makes curves of the rates of runners at some values. What the machine
+// does besides hits all of them: every round goes through all values.
+func plotPoints(values []int, runners [][]runner) (found []curve, err error) {
+	rates := map[[2]int][]float64{} // by value and runner
 	for round := range curveRounds {
-		for i := range runners {
-			turn := (i + round) % len(runners)
-			r := runners[turn]
-			took, err := r.run(r.n)
-			if err != nil {
-				return nil, fmt.Errorf("%s at %d: %w", r.name, at, err)
+		for v, at := range values {
+			for i := range runners[v] {
+				turn := (i + round) % len(runners[v])
+				r := runners[v][turn]
+				took, err := r.run(r.n)
+				if err != nil {
+					return nil, fmt.Errorf("%s at %d: %w", r.name, at, err)
+				}
+				rates[[2]int{v, turn}] = append(rates[[2]int{v, turn}], float64(r.n)/took.Seconds())
 			}
-			rates[turn] = append(rates[turn], float64(r.n)/took.Seconds())
 		}
 	}
-	for i, r := range runners {
-		if len(found) == i {
-			found = append(found, curve{Name: r.name, Ours: r.ours})
+	for v, at := range values {
+		for i, r := range runners[v] {
+			if len(found) == i {
+				found = append(found, curve{Name: r.name, Ours: r.ours})
+			}
+			found[i].Points = append(found[i].Points, point{at, spreadOf(rates[[2]int{v, i}]).Median})
 		}
-		found[i].Points = append(found[i].Points, point{at, spreadOf(rates[i]).Median})
 	}
 	return found, nil
 }
 
 // measureCurves measures events per second over workers and over queue depth.
 func measureCurves(ctx context.Context, l *lab) (c curves, err error) {
-	for _, workers := range []int{1, 4, 16, 64, 256} {
-		fmt.Fprintln(os.Stderr, "curves over workers,", workers)
-		clients, err := l.clientsWith(workers)
+	fmt.Fprintln(os.Stderr, "curves over workers")
+	values := []int{1, 4, 16, 64, 256}
+	var runners [][]runner
+	for _, workers := range values {
+		at, err := l.publishers(workers)
 		if err != nil {
 			return c, err
 		}
-		var runners []runner
-		for _, side := range []struct {
-			name string
-			send func() error
-			n    int
-		}{
-			{"this library", clients.ours, 1500},
-			{"net/http, tuned", clients.plain, 1500},
-			{"fasthttp", clients.fast, 1500},
-			{"written by hand", clients.floor, 1500},
-			{"Watermill, fixed", clients.watermillFixed, 1500},
-			{"sdk-go, fixed", clients.sdkFixed, 1500},
-			{"sdk-go as it comes", clients.sdkStock, 500}, // a connection each
-		} {
-			crowd := crowdOf(workers, side.send)
-			if err := crowd(2 * workers); err != nil {
-				return c, err
-			}
-			runners = append(runners, runner{side.name, len(runners) == 0, side.n, timed(crowd)})
-		}
-		if c.Workers, err = plotPoint(c.Workers, workers, runners); err != nil {
-			return c, err
-		}
-		if err := ctx.Err(); err != nil {
-			return c, err
-		}
+		runners = append(runners, at)
+	}
+	if c.Workers, err = plotPoints(values, runners); err != nil {
+		return c, err
 	}
 	c.Depth, err = depthCurves(ctx, l)
 	return c, err
 }
 
-// depthCurves deliver with 16 in flight what has waited longest, while as many events
-// wait as the value says.
-func depthCurves(ctx context.Context, l *lab) (found []curve, err error) {
-	d, err := newDurable()
+// publishers are clients with so many requests under way, connected.
+func (l *lab) publishers(workers int) (found []runner, err error) {
+	clients, err := l.clientsWith(workers)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	const (
-		workers, n = 16, 2000
-		// What is under way when a queue has delivered enough is delivered too.
-		slack = curveRounds * workers
-	)
-	post := netHTTPBody(l.endpoint.url, tuned(workers))
-	memory := outbox.NewMemory(outbox.Config{Capacity: 1 << 22, Workers: workers})
-	waiting := 0
-	// fill adds events to all three.
-	fill := func(events int) error {
-		for events > 0 {
-			batch := make([]outbox.Item, min(1000, events))
-			for i := range batch {
-				batch[i] = d.items.next()
-			}
-			if err := errors.Join(memory.Enqueue(ctx, batch...), d.queue.Enqueue(ctx, batch...), d.bare.insert(ctx, batch)); err != nil {
-				return err
-			}
-			events -= len(batch)
+	for i, side := range []struct {
+		name string
+		send func() error
+		n    int
+	}{
+		{"this library", clients.ours, 1500},
+		{"net/http, tuned", clients.plain, 1500},
+		{"fasthttp", clients.fast, 1500},
+		{"written by hand", clients.floor, 1500},
+		{"Watermill, fixed", clients.watermillFixed, 1500},
+		{"sdk-go, fixed", clients.sdkFixed, 1500},
+		{"sdk-go as it comes", clients.sdkStock, 500}, // a connection each
+	} {
+		crowd := crowdOf(workers, side.send)
+		if err := crowd(2 * workers); err != nil {
+			return nil, fmt.Errorf("%s: %w", side.name, err)
 		}
-		return nil
+		found = append(found, runner{side.name, i == 0, side.n, timed(crowd)})
 	}
-	queued := func(q outbox.Queue) func(int) (time.Duration, error) {
-		return func(n int) (time.Duration, error) { return deliverTo(ctx, q, n, post) }
-	}
-	for _, depth := range decades(100, 100_000) {
-		fmt.Fprintln(os.Stderr, "curves over depth,", depth)
-		// What a point delivers comes on top, so that as many wait at the end.
-		if err := fill(depth - waiting + curveRounds*n + slack); err != nil {
-			return nil, err
-		}
-		waiting = depth
-		found, err = plotPoint(found, depth, []runner{
-			{"memory queue", true, n, queued(memory)},
-			{"SQLite queue", true, n, queued(d.queue)},
-			{"bare SQLite table", false, n, timed(func(n int) error { return d.bare.deliver(ctx, n, post) })},
-		})
+	return found, nil
+}
+
+// depthCurves deliver with 16 in flight what has waited longest, while as many events
+// wait as the value says.
+func depthCurves(ctx context.Context, l *lab) (found []curve, failed error) {
+	fmt.Fprintln(os.Stderr, "curves over depth")
+	values := decades(100, 100_000)
+	var runners [][]runner
+	for _, depth := range values {
+		d, err := newDurable()
 		if err != nil {
 			return nil, err
 		}
+		defer func() { failed = errors.Join(failed, d.close()) }() // at the end, of all
+		at, err := l.deliverers(ctx, d, depth)
+		if err != nil {
+			return nil, err
+		}
+		runners = append(runners, at)
 	}
-	return found, nil
+	return plotPoints(values, runners)
+}
+
+// deliverers are queues with so many events, and those that they will deliver.
+func (l *lab) deliverers(ctx context.Context, d *durable, depth int) ([]runner, error) {
+	const (
+		workers, n = 16, 1500
+		// What is under way when a queue has delivered enough is delivered too.
+		slack = curveRounds * workers
+	)
+	memory := outbox.NewMemory(outbox.Config{Capacity: 1 << 22, Workers: workers})
+	for left := depth + curveRounds*n + slack; left > 0; {
+		batch := make([]outbox.Item, min(1000, left))
+		for i := range batch {
+			batch[i] = d.items.next()
+		}
+		if err := errors.Join(memory.Enqueue(ctx, batch...), d.queue.Enqueue(ctx, batch...), d.bare.insert(ctx, batch)); err != nil {
+			return nil, err
+		}
+		left -= len(batch)
+	}
+	post := netHTTPBody(l.endpoint.url, tuned(workers))
+	queued := func(q outbox.Queue) func(int) (time.Duration, error) {
+		return func(n int) (time.Duration, error) { return deliverTo(ctx, q, n, post) }
+	}
+	return []runner{
+		{"memory queue", true, n, queued(memory)},
+		{"SQLite queue", true, n, queued(d.queue)},
+		{"bare SQLite table", false, n, timed(func(n int) error { return d.bare.deliver(ctx, n, post) })},
+	}, nil
 }
 
 // deliverTo has a queue deliver n events or a few more, and returns how long it took.
@@ -181,7 +192,12 @@ func deliverTo(ctx context.Context, q outbox.Queue, n int, post func([]byte) err
 	}()
 	var errs []error
 	for range n {
-		errs = append(errs, <-done)
+		select {
+		case err := <-done:
+			errs = append(errs, err)
+		case <-ctx.Done():
+			return 0, errors.Join(ctx.Err(), <-ended)
+		}
 	}
 	took := time.Since(before)
 	stop()

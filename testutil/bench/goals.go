@@ -45,6 +45,7 @@ var exact = []string{
 	"4c connections",
 	"5 down",
 	"6 allocs",
+	"7 bytes",
 }
 
 // exactTries is how often a ratio is measured before it counts as missed.

@@ -68,7 +68,7 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	only := flags.String("only", "", "measure the goals whose id matches this regular expression")
 	exactly := flags.Bool("exact", false, "measure only what a busy machine cannot disturb, and fail if a gate is missed")
-	rounds := flags.Int("rounds", 40, "pairs of slices per goal")
+	rounds := flags.Int("rounds", 30, "pairs of slices per goal")
 	file := flags.String("json", "", "write the figures to this file")
 	picture := flags.String("svg", "", "plot events per second over workers and queue depth to this file")
 	if err := flags.Parse(args); err != nil {
@@ -88,7 +88,7 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 	l := &lab{rounds: *rounds, slice: 20 * time.Millisecond, endpoint: endpoint}
 	if *exactly {
 		// Most slices are over before another process comes in between.
-		l.rounds, l.slice, l.tries = 10*l.rounds, time.Millisecond, exactTries
+		l.rounds, l.slice, l.tries = 15*l.rounds, time.Millisecond, exactTries
 	}
 	results, err := measure(ctx, l, chosen)
 	var drawn curves
