@@ -45,10 +45,7 @@ func crawl(t *testing.T, out *outputs, base string) int {
 			continue
 		}
 		seen[ask] = true
-		text := fetch(ctx, t, base+ask, func(body io.Reader) (string, error) {
-			text, err := io.ReadAll(body)
-			return string(text), err
-		})
+		text := fetch(ctx, t, http.MethodGet, base+ask, "", readAll)
 		fmt.Fprintf(out.at("inspector"), "%.6s…\n%s\n", ask, text)
 		for _, found := range linked.FindAllStringSubmatch(text, -1) {
 			if found[2] != "" {
@@ -63,7 +60,14 @@ func crawl(t *testing.T, out *outputs, base string) int {
 			}
 		}
 	}
-	stream := fetch(ctx, t, base+"_sink/stream", func(body io.Reader) (string, error) {
+	for ask, body := range map[string]string{
+		"_sink/import":  `{"receivedAt":"` + planted[0] + `"}`,
+		"_sink/samples": `{"type":"` + planted[0] + `"}`,
+		"_sink/faults":  `{"endpoint":"/` + planted[0] + `","retryAfter":"` + planted[1] + `"}`,
+	} {
+		fmt.Fprintln(out.at("inspector"), fetch(ctx, t, http.MethodPost, base+ask, body, readAll))
+	}
+	stream := fetch(ctx, t, http.MethodGet, base+"_sink/stream", "", func(body io.Reader) (string, error) {
 		for lines := bufio.NewReader(body); ; {
 			line, err := lines.ReadString('\n')
 			if err != nil || strings.HasPrefix(line, "data:") {
@@ -75,11 +79,16 @@ func crawl(t *testing.T, out *outputs, base string) int {
 	return len(seen)
 }
 
-func fetch(ctx context.Context, t *testing.T, address string, read func(io.Reader) (string, error)) string {
+func readAll(body io.Reader) (string, error) {
+	text, err := io.ReadAll(body)
+	return string(text), err
+}
+
+func fetch(ctx context.Context, t *testing.T, method, address, body string, read func(io.Reader) (string, error)) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,9 +35,9 @@ import (
 	"github.com/altinn-go/events/testutil"
 )
 
-// The planted numbers. Neither is anybody's: the first has the check digits of a test
-// person's, the second is the seed documents'.
-var planted = []string{"16035001577", "01017512345"}
+// The planted numbers: two persons' and an organisation's. None is anybody's: the first has
+// the check digits of a test person's, the others are the seed documents'.
+var planted = []string{"16035001577", "01017512345", "897069650"}
 
 // outputs is everything that somebody other than the subscriber gets to see, by where.
 type outputs struct {
@@ -57,9 +57,19 @@ func (o *outputs) at(place string) writerFunc {
 	}
 }
 
-// error notes every form of an error.
+// error notes every form of an error, and of ours that it wraps.
 func (o *outputs) error(place string, err error) {
-	if err != nil {
+	if err == nil {
+		return
+	}
+	all := []error{err}
+	if invalid, ok := errors.AsType[*models.ValidationError](err); ok {
+		all = append(all, invalid)
+	}
+	if answer, ok := errors.AsType[*altinn.ResponseError](err); ok {
+		all = append(all, answer)
+	}
+	for _, err := range all {
 		fmt.Fprintf(o.at(place), "%v\n%+v\n%#v\n%q\n", err, err, err, err)
 	}
 }
@@ -258,12 +268,13 @@ func (w *world) request(t *testing.T, how string) {
 
 // failures are what the endpoint does, with the number in its words where it has any.
 func failures() []testutil.Reply {
-	text := []byte(`{"title":"Bad ` + planted[0] + `","detail":"No access to /person/` + planted[1] + `","errors":{"subject":["16035 001577 is wrong"]}}`)
+	text := []byte(`{"title":"Bad ` + planted[0] + `","detail":"No access to /person/` + planted[1] + `","errors":{"subject":["16035 001577 is wrong, as is 897 069 650"]}}`)
 	return []testutil.Reply{
 		{Status: 400, Body: text},
 		{Status: 401, Body: text},
 		{Status: 403, Body: text},
 		{Status: 409, Body: []byte("plain " + planted[0])},
+		{Status: 422, Body: []byte("/organisation/" + planted[2] + " is unknown")},
 		{Status: 401, Body: []byte(`"ttd/apps-test is not authorized to create events for https://x/` + planted[0] + `"`)},
 		{Status: 302, Header: http.Header{"Location": {"https://elsewhere.example.com/person/" + planted[0] + "?id=" + planted[1]}}},
 		{Status: 429, Body: text, RetryAfter: time.Second},
@@ -319,6 +330,8 @@ func staysInTheEvent(t *testing.T, open openStore) {
 		out.error("Publish", w.direct.Publish(t.Context(), withType(personal(fmt.Sprint("t", n)), "test.about."+planted[0])))
 		out.error("Publish", w.pub.Publish(t.Context(), withType(personal(fmt.Sprint("q", n, "-", planted[1])), "test.about."+planted[0])))
 		out.error("Publish", w.direct.Publish(t.Context(), created(n)))
+		out.error("Publish", w.direct.Publish(t.Context(), organisational(fmt.Sprint("o", n))))
+		out.error("Publish", w.pub.Publish(t.Context(), organisational(fmt.Sprint("oq", n, "-", planted[2]))))
 		lift()
 		if err := w.direct.Publish(t.Context(), created(100+n)); err != nil {
 			t.Errorf("after failure %d: %v", n, err)
@@ -528,7 +541,16 @@ func personal(id string) event.Event {
 	ev.SetSubject("urn:altinn:person:identifier-no:" + planted[0])
 	ev.SetExtension(models.ExtResource, "urn:altinn:resource:persons")
 	ev.SetExtension(models.ExtAlternativeSubject, "/person/"+planted[1])
-	_ = ev.SetData(event.ApplicationJSON, map[string]string{"person": planted[0]})
+	_ = ev.SetData(event.ApplicationJSON, map[string]string{"person": planted[0], "organisation": planted[2]})
+	return ev
+}
+
+// organisational is an event about an organisation.
+func organisational(id string) event.Event {
+	ev := personal(id)
+	ev.SetType("test.organisation." + planted[2])
+	ev.SetSubject("urn:altinn:organization:identifier-no:" + planted[2])
+	ev.SetExtension(models.ExtAlternativeSubject, "/organisation/"+planted[2])
 	return ev
 }
 
@@ -570,6 +592,10 @@ func (w *world) assertions(t *testing.T) {
 		func(tb testing.TB) {
 			tb.Helper()
 			w.sink.Require(tb, testutil.Want{AlternativeSubject: "/person/" + planted[1]})
+		},
+		func(tb testing.TB) {
+			tb.Helper()
+			w.sink.Require(tb, testutil.Want{Subject: "/organisation/" + planted[2], Type: "test.organisation." + planted[2] + "."})
 		},
 		func(tb testing.TB) { tb.Helper(); w.sink.RequireNone(tb, testutil.Want{}, 0) },
 		func(tb testing.TB) {

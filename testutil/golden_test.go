@@ -65,6 +65,20 @@ func TestSink_GoldenUpdate(t *testing.T) {
 	}
 }
 
+// A user's name is no number, and is left out of the file too.
+func TestSink_GoldenMasksNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("UPDATE_GOLDEN", "1")
+	sink := openSink(t)
+	postEvent(t, sink, "e1", `"subject"`, `"alternativesubject":"/user/kari","subject"`)
+	postEvent(t, sink, "e2", "/party/50015641", "/user/ola")
+	sink.Golden(t, "names")
+	text, err := os.ReadFile("testdata/golden/names.json")
+	if err != nil || strings.Contains(string(text), "kari") || strings.Contains(string(text), "ola") || strings.Count(string(text), `"/user/***"`) != 2 {
+		t.Errorf("file: %v\n%s", err, text)
+	}
+}
+
 // What was recorded is there again, byte for byte.
 func TestSink_RecordReplay(t *testing.T) {
 	t.Parallel()

@@ -5,16 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
-	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
 )
 
 // start runs the program and returns its address.
@@ -56,64 +57,127 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// scrape returns the names that Prometheus reads, with those of a histogram's parts, and
-// the names of labels.
-func scrape(t *testing.T, address string) (names, labels map[string]bool) {
+// scrape returns the names of metrics that Prometheus reads, with those of a histogram's
+// parts, and the names of each one's labels.
+func scrape(t *testing.T, address string) map[string]map[string]bool {
 	t.Helper()
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(get(t, address+"/metrics")))
+	text := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := text.TextToMetricFamilies(strings.NewReader(get(t, address+"/metrics")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, labels = map[string]bool{}, map[string]bool{"le": true}
+	labels := map[string]map[string]bool{}
 	for name, family := range families {
-		names[name] = true
+		all := map[string]bool{}
 		for _, m := range family.GetMetric() {
-			if m.GetHistogram() != nil {
-				names[name+"_bucket"], names[name+"_count"], names[name+"_sum"] = true, true, true
-			}
 			for _, label := range m.GetLabel() {
-				labels[label.GetName()] = true
+				all[label.GetName()] = true
+			}
+			if m.GetHistogram() != nil {
+				labels[name+"_count"], labels[name+"_sum"] = all, all
+				labels[name+"_bucket"] = map[string]bool{"le": true}
 			}
 		}
+		labels[name] = all
 	}
-	return names, labels
+	for name := range labels {
+		if histogram, ok := strings.CutSuffix(name, "_bucket"); ok {
+			maps.Copy(labels[name], labels[histogram])
+		}
+	}
+	return labels
 }
 
-var (
-	metricName = regexp.MustCompile(`\b(?:altinn_events|messaging)_[a-z_]+(?:_total|_seconds|_bucket|_count|_sum|_depth)\b`)
-	labelName  = regexp.MustCompile(`by \(([a-z_, ]+)\)|([a-z_]+)(?:=~|!=|=)"`)
-)
+// dashboard is what Grafana needs of dashboard.json.
+type dashboard struct {
+	UID           string `json:"uid"`
+	Title         string `json:"title"`
+	SchemaVersion int    `json:"schemaVersion"`
+	Templating    struct {
+		List []struct{ Name, Type string } `json:"list"`
+	} `json:"templating"`
+	Panels []struct {
+		ID         int                        `json:"id"`
+		Type       string                     `json:"type"`
+		Title      string                     `json:"title"`
+		Datasource struct{ Type, UID string } `json:"datasource"`
+		GridPos    struct{ H, W, X, Y int }   `json:"gridPos"`
+		Targets    []struct {
+			RefID string `json:"refId"`
+			Expr  string `json:"expr"`
+		} `json:"targets"`
+	} `json:"panels"`
+}
 
-// expressions are those of the dashboard and of the alerts.
-func expressions(t *testing.T) []string {
+func readDashboard(t *testing.T) (d dashboard) {
 	t.Helper()
-	var dashboard struct {
-		Panels []struct {
-			Targets []struct {
-				Expr string `json:"expr"`
-			} `json:"targets"`
-		} `json:"panels"`
-	}
 	text, err := os.ReadFile("dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(text, &dashboard); err != nil {
+	if err := json.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}
-	var all []string
-	for _, p := range dashboard.Panels {
-		for _, target := range p.Targets {
-			all = append(all, target.Expr)
-		}
-	}
-	rules, err := os.ReadFile("alerts.yml")
+	return d
+}
+
+// alert is a rule of alerts.yml.
+type alert struct {
+	Alert       string            `yaml:"alert"`
+	Expr        string            `yaml:"expr"`
+	For         model.Duration    `yaml:"for"`
+	Labels      map[string]string `yaml:"labels"`
+	Annotations map[string]string `yaml:"annotations"`
+}
+
+func readAlerts(t *testing.T) (all []alert) {
+	t.Helper()
+	file, err := os.Open("alerts.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, found := range regexp.MustCompile(`expr: (.*)`).FindAllStringSubmatch(string(rules), -1) {
-		all = append(all, found[1])
+	defer file.Close()
+	var rules struct {
+		Groups []struct {
+			Name  string  `yaml:"name"`
+			Rules []alert `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	decoder := yaml.NewDecoder(file)
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range rules.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
+}
+
+// expressions are those of the dashboard and of the alerts, which Prometheus reads itself.
+func expressions(t *testing.T) []parser.Expr {
+	t.Helper()
+	promql := parser.NewParser(parser.Options{})
+	var all []parser.Expr
+	variables := strings.NewReplacer("$__rate_interval", "5m", "$__range", "6h")
+	for _, p := range readDashboard(t).Panels {
+		for _, target := range p.Targets {
+			expr, err := promql.ParseExpr(variables.Replace(target.Expr))
+			if err != nil {
+				t.Fatalf("%s: %v", p.Title, err)
+			}
+			all = append(all, expr)
+		}
+	}
+	for _, rule := range readAlerts(t) {
+		expr, err := promql.ParseExpr(rule.Expr)
+		if err != nil {
+			t.Fatalf("%s: %v", rule.Alert, err)
+		}
+		if rule.Alert == "" || rule.Annotations["summary"] == "" || rule.Labels["severity"] == "" {
+			t.Errorf("alert %+v lacks a name, a summary or a severity", rule)
+		}
+		all = append(all, expr)
 	}
 	if len(all) < 15 {
 		t.Fatalf("%d expressions", len(all))
@@ -121,30 +185,47 @@ func expressions(t *testing.T) []string {
 	return all
 }
 
-// Every metric and label that dashboard and alerts name is in a real scrape.
+// lacks is what an expression names and a scrape does not have.
+func lacks(expr parser.Expr, scraped map[string]map[string]bool) (missing []string) {
+	var labels map[string]bool
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		selector, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		if labels = scraped[selector.Name]; labels == nil {
+			missing = append(missing, selector.Name)
+		}
+		for _, matcher := range selector.LabelMatchers {
+			if matcher.Name != model.MetricNameLabel && !labels[matcher.Name] {
+				missing = append(missing, selector.Name+" by "+matcher.Name)
+			}
+		}
+		return nil
+	})
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		if sum, ok := node.(*parser.AggregateExpr); ok {
+			for _, label := range sum.Grouping {
+				if !labels[label] {
+					missing = append(missing, "label "+label)
+				}
+			}
+		}
+		return nil
+	})
+	return missing
+}
+
+// Every metric that dashboard and alerts name is in a real scrape, with its labels.
 func TestDashboardAndAlerts(t *testing.T) {
 	address := start(t)
+	exprs := expressions(t)
 	var missing []string
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		names, labels := scrape(t, address)
+		scraped := scrape(t, address)
 		missing = nil
-		for _, expr := range expressions(t) {
-			found := metricName.FindAllString(expr, -1)
-			if len(found) == 0 {
-				t.Fatalf("%s names no metric", expr)
-			}
-			for _, name := range found {
-				if !names[name] {
-					missing = append(missing, name)
-				}
-			}
-			for _, match := range labelName.FindAllStringSubmatch(expr, -1) {
-				for label := range strings.SplitSeq(match[1]+match[2], ",") {
-					if !labels[strings.TrimSpace(label)] {
-						missing = append(missing, "label "+label)
-					}
-				}
-			}
+		for _, expr := range exprs {
+			missing = append(missing, lacks(expr, scraped)...)
 		}
 		if missing == nil || time.Now().After(deadline) {
 			break
@@ -158,13 +239,37 @@ func TestDashboardAndAlerts(t *testing.T) {
 	}
 }
 
-// Prometheus's own tool reads the rules, where it is installed.
-func TestAlerts_Promtool(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed")
+// Grafana would take the dashboard: panels are told apart, lie beside each other and ask
+// the data source that one chooses.
+func TestDashboard(t *testing.T) {
+	d := readDashboard(t)
+	if d.UID == "" || d.Title == "" || d.SchemaVersion < 36 || len(d.Templating.List) != 1 || d.Templating.List[0].Type != "datasource" {
+		t.Errorf("dashboard is %q, %q, schema %d, with variables %v", d.UID, d.Title, d.SchemaVersion, d.Templating.List)
 	}
-	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", "alerts.yml").CombinedOutput(); err != nil {
-		t.Errorf("promtool: %v\n%s", err, out)
+	ids, cells := map[int]bool{}, map[[2]int]string{}
+	for _, p := range d.Panels {
+		if p.Type == "" || p.Title == "" || ids[p.ID] || p.Datasource.Type != "prometheus" || p.Datasource.UID != "${"+d.Templating.List[0].Name+"}" {
+			t.Errorf("panel %d, %q: of type %q, asks %v", p.ID, p.Title, p.Type, p.Datasource)
+		}
+		ids[p.ID] = true
+		refs := map[string]bool{}
+		for _, target := range p.Targets {
+			if target.RefID == "" || refs[target.RefID] {
+				t.Errorf("%s: target %q twice", p.Title, target.RefID)
+			}
+			refs[target.RefID] = true
+		}
+		for x := range p.GridPos.W {
+			for y := range p.GridPos.H {
+				cell := [2]int{p.GridPos.X + x, p.GridPos.Y + y}
+				if other := cells[cell]; other != "" || cell[0] >= 24 {
+					t.Fatalf("%s lies over %q at %v", p.Title, other, cell)
+				}
+				cells[cell] = p.Title
+			}
+		}
+		if len(refs) == 0 || p.GridPos.W == 0 || p.GridPos.H == 0 {
+			t.Errorf("%s shows nothing", p.Title)
+		}
 	}
 }

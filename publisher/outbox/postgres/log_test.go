@@ -27,9 +27,9 @@ func TestWarnings_Redact(t *testing.T) {
 	const person = "01017512345"
 	var out bytes.Buffer
 	logger := postgres.Warnings(slog.NewTextHandler(&out, nil)).With(slog.String("with", person))
-	logger.LogAttrs(t.Context(), slog.LevelWarn, "no "+person, slog.Any("err", errors.New("no "+person)),
+	logger.LogAttrs(t.Context(), slog.LevelWarn, "trouble", slog.Any("err", errors.New("no "+person)),
 		slog.Group("g", slog.String("of", person), slog.Int("n", 1)))
-	if got := out.String(); strings.Contains(got, person) || !strings.Contains(got, "g.n=1") || strings.Count(got, "*") < 4*11 {
+	if got := out.String(); strings.Contains(got, person) || !strings.Contains(got, "g.n=1") || strings.Count(got, "*") < 3*11 {
 		t.Errorf("log = %q, want every number masked", got)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher/outbox"
 )
 
@@ -78,7 +77,7 @@ func (r *relay) Work(ctx context.Context, job *river.Job[eventArgs]) error {
 		next = r.follow(ctx, next, time.Since(start) < followFor)
 	}
 	if out.State == outbox.Discard {
-		return river.JobCancel(errors.New(models.Redact(out.Reason)))
+		return river.JobCancel(errors.New(out.Reason))
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/rivertype"
 
-	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher/outbox"
 )
 
@@ -34,7 +33,7 @@ func (w *work) changes(out outbox.Outcome) map[string]any {
 	if !out.Uncounted {
 		attempts++
 	}
-	return map[string]any{metaAttempts: attempts, metaReason: models.Redact(out.Reason), metaParked: false}
+	return map[string]any{metaAttempts: attempts, metaReason: out.Reason, metaParked: false}
 }
 
 // settlement is an outcome to be written.
@@ -156,7 +155,7 @@ func readClaims(rows pgx.Rows) (map[string]*work, error) {
 
 // attemptError is why an event was discarded, as River keeps it.
 func attemptError(w *work, reason string) string {
-	return mustJSON(rivertype.AttemptError{At: time.Now().UTC(), Attempt: w.attempt, Error: models.Redact(reason)})
+	return mustJSON(rivertype.AttemptError{At: time.Now().UTC(), Attempt: w.attempt, Error: reason})
 }
 
 // mustJSON encodes what cannot fail: texts, numbers and times.
