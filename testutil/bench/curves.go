@@ -128,13 +128,21 @@ func (l *lab) publishers(workers int) (found []runner, err error) {
 func depthCurves(ctx context.Context, l *lab) (found []curve, failed error) {
 	fmt.Fprintln(os.Stderr, "curves over depth")
 	values := decades(100, 100_000)
-	var runners [][]runner
+	var (
+		runners [][]runner
+		opened  []*durable
+	)
+	defer func() {
+		for _, d := range opened {
+			failed = errors.Join(failed, d.close())
+		}
+	}()
 	for _, depth := range values {
 		d, err := newDurable()
 		if err != nil {
 			return nil, err
 		}
-		defer func() { failed = errors.Join(failed, d.close()) }() // at the end, of all
+		opened = append(opened, d)
 		at, err := l.deliverers(ctx, d, depth)
 		if err != nil {
 			return nil, err
