@@ -61,6 +61,7 @@ func listShowsEveryState(s *setup) {
 	}}
 	stop := s.run(q, r.deliver)
 	s.enqueue(q, item("yes", "a"), item("no", "b"), item("later", "c"), item("behind", "c"))
+	r.await(s, 3)
 	s.eventually(q, outbox.Stats{Pending: 2, Delivered: 1, Discarded: 1})
 	stop()
 	for status, want := range map[outbox.Status][]string{
