@@ -3,6 +3,7 @@ package inspector
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 
 	"github.com/altinn-go/events/models"
@@ -43,7 +44,7 @@ func (m *Mask) note(text, masked string) string {
 }
 
 // JSON returns a JSON text masked, as JSON: a number of which digits were masked
-// becomes a string.
+// becomes a string, and of an escape (\u0000) its digits stay as asterisks.
 func (m *Mask) JSON(text []byte) []byte {
 	if m.Off {
 		return text
@@ -57,14 +58,8 @@ func (m *Mask) JSON(text []byte) []byte {
 		end := i + 1
 		switch c := masked[i]; {
 		case c == '"':
-			for end < len(masked) && masked[end] != '"' {
-				if masked[end] == '\\' {
-					end++
-				}
-				end++
-			}
-			end = min(end+1, len(masked))
-			b.WriteString(masked[i:end])
+			end = stringEnd(masked, i)
+			b.WriteString(withoutMaskedEscapes(masked[i:end]))
 		case isNumber(c):
 			for end < len(masked) && isNumber(masked[end]) {
 				end++
@@ -80,6 +75,29 @@ func (m *Mask) JSON(text []byte) []byte {
 		i = end
 	}
 	return b.Bytes()
+}
+
+// escape is one escape of a JSON string, or the start of one that was masked: \u00*.
+var escape = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{0,3}\*|.)`)
+
+// withoutMaskedEscapes returns a masked JSON string in which every escape can be read.
+func withoutMaskedEscapes(text string) string {
+	return escape.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.HasSuffix(found, "*") {
+			return found[len(`\u`):]
+		}
+		return found
+	})
+}
+
+// stringEnd returns where the JSON string that starts at i ends.
+func stringEnd(text string, i int) int {
+	for i++; i < len(text) && text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return min(i+1, len(text))
 }
 
 // isNumber reports whether c is part of a JSON number, masked or not.
