@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +127,7 @@ func openPostgres(t *testing.T, logger *slog.Logger, observer publisher.Observer
 				return errors.Join(queue.PublishTx(ctx, tx, events...), failure)
 			})
 			if failure != nil {
-				return nil // its words are the app's
+				return nil //nolint:nilerr // its words are the app's
 			}
 			return err
 		},
@@ -224,7 +225,7 @@ func (o *outputs) arguments() {
 			parents[filepath.Base(filepath.Dir(path))] = fields[1]
 		}
 	}
-	self := fmt.Sprint(os.Getpid())
+	self := strconv.Itoa(os.Getpid())
 	for process := range parents {
 		for ancestor := process; ancestor != ""; ancestor = parents[ancestor] {
 			if ancestor == self {

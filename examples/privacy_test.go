@@ -290,7 +290,7 @@ func failures() []testutil.Reply {
 // say has it.
 //
 // It fails if one redaction is taken out: TestRedactionsAreNeeded does so with each.
-func TestPersonalDataStaysInTheEvent(t *testing.T) { //nolint:paralleltest // it watches the process's files
+func TestPersonalDataStaysInTheEvent(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { staysInTheEvent(t, openSQLite) })
 	t.Run("PostgreSQL", func(t *testing.T) { staysInTheEvent(t, openPostgres) })
 }
@@ -494,7 +494,7 @@ func printValues(out *outputs) {
 	values := []any{instance.InstanceOwner, models.Person(planted[0]), subscription}
 	logger := slog.New(slog.NewJSONHandler(out.at("log"), nil))
 	for _, value := range append(values, instance) {
-		logger.Info("a value", slog.Any("value", value)) //nolint:sloglint // as somebody may
+		logger.Info("a value", slog.Any("value", value))
 	}
 	for _, value := range values {
 		fmt.Fprintf(out.at("values"), "%v\n%+v\n%s\n", value, value, value)

@@ -27,7 +27,7 @@ func TestLifecycle_Allocates(t *testing.T) { //nolint:paralleltest // AllocsPerR
 		e.GET(health, func(echo.Context) error { return nil })
 		return e
 	}
-	for _, tc := range []struct {
+	for _, tc := range []struct { //nolint:paralleltest // see above
 		name         string
 		with         *echo.Echo
 		without      *echo.Echo

@@ -14,7 +14,7 @@ import (
 // a name in another case), for encoding/json to decide.
 func readInstance(members []byte) (instance models.Instance, ok bool) {
 	var texts texts
-	texts.Grow(len(members))
+	texts.all.Grow(len(members))
 	s := scanner{data: members}
 	ok = s.eachMember(func(name, value []byte) bool {
 		switch string(name) {
@@ -66,15 +66,15 @@ func (s *scanner) eachMember(member func(name, value []byte) bool) bool {
 }
 
 // texts are strings that share one allocation.
-type texts struct{ strings.Builder }
+type texts struct{ all strings.Builder }
 
 // set sets text to a JSON string that needs no decoding.
 func (t *texts) set(text *string, value []byte) bool {
 	if len(value) < 2 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value) {
 		return false
 	}
-	start := t.Len()
-	t.Write(value[1 : len(value)-1])
-	*text = t.String()[start:]
+	start := t.all.Len()
+	t.all.Write(value[1 : len(value)-1])
+	*text = t.all.String()[start:]
 	return true
 }

@@ -44,7 +44,8 @@ func findWriter(rw http.ResponseWriter) (*writer, *openWriter) {
 		case *writer:
 			return t, nil
 		case *openWriter:
-			return t.given(), t
+			given := t.given()
+			return given, t
 		case interface{ Unwrap() http.ResponseWriter }:
 			rw = t.Unwrap()
 		default:

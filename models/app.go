@@ -87,7 +87,7 @@ func (a App) Event(eventType string, instance Instance) event.Event {
 	}
 	var texts texts
 	const fixed = 128 // more than what is the same in all events
-	texts.Grow(fixed + len(a.BaseURL) + 3*len(a.Org) + 2*len(a.Name) + len(instance.ID) + len(party) +
+	texts.all.Grow(fixed + len(a.BaseURL) + 3*len(a.Org) + 2*len(a.Name) + len(instance.ID) + len(party) +
 		len(owner.OrganisationNumber) + len(owner.PersonNumber) + len(owner.ExternalIdentifier))
 
 	built := &struct {
@@ -136,13 +136,13 @@ func (a App) alternativeSubject(owner InstanceOwner) (form, value string) {
 }
 
 // texts are strings that share one allocation, if it was grown before.
-type texts struct{ strings.Builder }
+type texts struct{ all strings.Builder }
 
 // join returns the parts as one string.
 func (t *texts) join(parts ...string) string {
-	start := t.Len()
+	start := t.all.Len()
 	for _, part := range parts {
-		t.WriteString(part)
+		t.all.WriteString(part)
 	}
-	return t.String()[start:]
+	return t.all.String()[start:]
 }

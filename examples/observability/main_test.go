@@ -94,15 +94,26 @@ type dashboard struct {
 	Title         string `json:"title"`
 	SchemaVersion int    `json:"schemaVersion"`
 	Templating    struct {
-		List []struct{ Name, Type string } `json:"list"`
+		List []struct {
+			Name string `json:"name"`
+			Type string `json:"type"`
+		} `json:"list"`
 	} `json:"templating"`
-	Panels []struct {
-		ID         int                        `json:"id"`
-		Type       string                     `json:"type"`
-		Title      string                     `json:"title"`
-		Datasource struct{ Type, UID string } `json:"datasource"`
-		GridPos    struct{ H, W, X, Y int }   `json:"gridPos"`
-		Targets    []struct {
+	Panels []*struct {
+		ID         int    `json:"id"`
+		Type       string `json:"type"`
+		Title      string `json:"title"`
+		Datasource struct {
+			Type string `json:"type"`
+			UID  string `json:"uid"`
+		} `json:"datasource"`
+		GridPos struct {
+			H int `json:"h"`
+			W int `json:"w"`
+			X int `json:"x"`
+			Y int `json:"y"`
+		} `json:"gridPos"`
+		Targets []struct {
 			RefID string `json:"refId"`
 			Expr  string `json:"expr"`
 		} `json:"targets"`

@@ -206,6 +206,7 @@ func TestObserver_Metrics(t *testing.T) {
 			"altinn.events.queue.depth altinn.queue.state=sending,altinn.queue=events":                                                                                                                                                                             1,
 			"altinn.events.queue.depth altinn.queue.state=delivered,altinn.queue=events":                                                                                                                                                                           0,
 			"altinn.events.queue.depth altinn.queue.state=discarded,altinn.queue=events":                                                                                                                                                                           1,
+
 			"altinn.events.queue.oldest.age altinn.queue=events": 5,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

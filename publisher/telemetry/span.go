@@ -48,9 +48,9 @@ func (s *spans) start(ctx context.Context, l label, kind trace.SpanKind, own ...
 	})
 	with := begin.free.Get().(*opening)
 	copy(with.attributes[len(with.attributes)-n:], own)
-	ctx, span := s.tracer.Start(ctx, begin.name, with.options...)
-	begin.free.Put(with) // who reads options has a copy of the attributes
-	return ctx, span
+	ctx, span := s.tracer.Start(ctx, begin.name, with.options...) //nolint:spancheck // whoever starts it ends it
+	begin.free.Put(with)                                          // who reads options has a copy of the attributes
+	return ctx, span                                              //nolint:spancheck // see above
 }
 
 func (s *spans) publishing(ctx context.Context, ev event.Event) (*activity, string) {
@@ -64,7 +64,7 @@ func (s *spans) publishing(ctx context.Context, ev event.Event) (*activity, stri
 		a.span.AddLink(trace.LinkFromContext(withTraceParent(ctx, own)))
 		return a, ""
 	}
-	propagation.TraceContext{}.Inject(a.Context, &traceParent)
+	propagation.TraceContext{}.Inject(a.Context, &traceParent) //nolint:contextcheck // the span's
 	return a, string(traceParent)
 }
 
@@ -81,7 +81,7 @@ func (s *spans) delivering(ctx context.Context, item outbox.Item) (context.Conte
 	}
 	ctx, span := s.start(ctx, label{operation: opDeliver, endpoint: item.Endpoint, eventType: KnownType(item.Type)}, trace.SpanKindClient,
 		keyMessageID.String(messageID(item.ID)), keyAttempt.Int(item.Attempt))
-	return ctx, span //nolint:spancheck // the call that ends the attempt ends it
+	return ctx, span
 }
 
 func (s *spans) processing(ctx context.Context, ev event.Event, eventType string) (context.Context, trace.Span) {
@@ -91,7 +91,7 @@ func (s *spans) processing(ctx context.Context, ev event.Event, eventType string
 	if request.IsValid() {
 		span.AddLink(trace.Link{SpanContext: request})
 	}
-	return ctx, span //nolint:spancheck // Process ends it
+	return ctx, span
 }
 
 // end ends a span. Of an error it has the kind alone: its text is somebody else's.

@@ -18,7 +18,7 @@ func (h warnings) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 // Handle implements slog.Handler.
-func (h warnings) Handle(ctx context.Context, record slog.Record) error { //nolint:gocritic // slog's signature
+func (h warnings) Handle(ctx context.Context, record slog.Record) error {
 	redacted := slog.NewRecord(record.Time, record.Level, record.Message, record.PC)
 	record.Attrs(func(a slog.Attr) bool {
 		redacted.AddAttrs(redact(a))
