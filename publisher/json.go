@@ -24,6 +24,7 @@ type attributes struct {
 	time                           time.Time
 	traceParent                    string
 	extensions                     map[string]any // all of the event's; those above take precedence
+	otherExtensions                int            // how many of them an event of an app may not have
 	data                           []byte
 	dataBase64                     bool
 }

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// entry is an item in a lane, packed: 48 bytes and one array, where an Item and its
-// strings are 168 bytes and up to seven.
+// entry is an item in a lane, packed: 64 bytes, the body, which it shares with the item,
+// and a string, where an Item and its strings are 168 bytes and up to seven.
 type entry struct {
 	next    *entry
-	packed  []byte
-	body    uint32 // how long the body is, with which packed begins
+	body    []byte
+	rest    string
 	attempt uint32
 	seq     int64
 }
 
-// Behind the body stand PublishedAt, in seconds and nanoseconds, and the item's
-// strings: each with its length doubled and, if the body holds it too, where, or else
-// plus one and the string itself. Nearly always the body holds source, type and key.
+// rest is PublishedAt, in seconds and nanoseconds, and the item's strings: each with its
+// length doubled and, if the body holds it too, where, or else plus one and the string
+// itself. Nearly always the body holds source, type and key.
 
-// pack returns item as an entry, which shares no memory with it.
+// pack returns item as an entry, which shares the body with it.
 func pack(item *Item) *entry {
 	var buf [256]byte
 	rest := binary.AppendVarint(buf[:0], item.PublishedAt.Unix())
@@ -35,32 +35,31 @@ func pack(item *Item) *entry {
 			rest = binary.AppendUvarint(rest, uint64(at))
 		}
 	}
-	packed := make([]byte, len(item.Body)+len(rest))
-	copy(packed[copy(packed, item.Body):], rest)
-	return &entry{packed: packed, body: uint32(len(item.Body))} //nolint:gosec // at most publisher.MaxEventBytes
+	return &entry{body: item.Body, rest: string(rest)}
 }
 
-// unpack returns the item, but for Attempt. Its strings share one copy of the entry.
+// unpack returns the item, but for Attempt. Its strings share one copy of the body.
 func (e *entry) unpack() Item {
-	all := string(e.packed)
-	item := Item{Body: e.packed[:e.body:e.body]}
-	at := int(e.body)
+	body := string(e.body)
+	item := Item{Body: e.body[:len(e.body):len(e.body)]}
+	numbers := []byte(e.rest)
+	at := 0
 	number := func() int {
-		v, n := binary.Uvarint(e.packed[at:])
+		v, n := binary.Uvarint(numbers[at:])
 		at += n
 		return int(v) //nolint:gosec // pack wrote an int
 	}
 	item.PublishedAt = e.publishedAt()
-	_, n := binary.Varint(e.packed[at:])
+	_, n := binary.Varint(numbers)
 	at += n
 	number()
 	for _, s := range item.strings() {
 		n := number()
 		if n&1 == 0 {
 			start := number()
-			*s = all[start : start+n>>1]
+			*s = body[start : start+n>>1]
 		} else {
-			*s = all[at : at+n>>1]
+			*s = e.rest[at : at+n>>1]
 			at += n >> 1
 		}
 	}
@@ -68,8 +67,9 @@ func (e *entry) unpack() Item {
 }
 
 func (e *entry) publishedAt() time.Time {
-	seconds, n := binary.Varint(e.packed[e.body:])
-	nanoseconds, _ := binary.Uvarint(e.packed[int(e.body)+n:])
+	head := []byte(e.rest[:min(len(e.rest), 2*binary.MaxVarintLen64)])
+	seconds, n := binary.Varint(head)
+	nanoseconds, _ := binary.Uvarint(head[n:])
 	return time.Unix(seconds, int64(nanoseconds)) //nolint:gosec // pack wrote less than a second
 }
 
