@@ -136,25 +136,32 @@ func withoutQuery(endpoint string) string {
 	return before
 }
 
+// attempt is a Delivery and what it belongs to.
+type attempt struct {
+	Delivery
+	push    int // number of the push, which all of its attempts share
+	request int // number of the request, or 0
+}
+
 // deliveries is the record of attempts, bounded.
 type deliveries struct {
 	mu      sync.Mutex
-	kept    []Delivery
+	kept    []attempt
 	total   int           // ever
 	changed chan struct{} // closed when one is added
 }
 
 func (r *deliveries) init() { r.changed = make(chan struct{}) }
 
-func (r *deliveries) add(d Delivery, err string) {
+func (r *deliveries) add(of *pushing, d Delivery, err string) {
 	d.Error = err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.kept) == maxKeptDeliveries {
-		r.kept[0] = Delivery{}
+		r.kept[0] = attempt{}
 		r.kept = r.kept[1:]
 	}
-	r.kept = append(r.kept, d)
+	r.kept = append(r.kept, attempt{d, of.number, of.request})
 	r.total++
 	close(r.changed)
 	r.changed = make(chan struct{})
@@ -164,7 +171,18 @@ func (r *deliveries) add(d Delivery, err string) {
 func (r *deliveries) all() (kept []Delivery, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.kept), r.changed
+	kept = make([]Delivery, len(r.kept))
+	for i := range r.kept {
+		kept[i] = r.kept[i].Delivery
+	}
+	return kept, r.changed
+}
+
+// attempts is all, with what they belong to.
+func (r *deliveries) attempts() []attempt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.kept)
 }
 
 // ever returns how many attempts there were, and a channel that is closed when there

@@ -14,8 +14,8 @@ import (
 
 const (
 	maxRows          = 200 // of one answer
-	maxInstanceRows  = 200
-	maxExplained     = 50 // subscriptions to one event
+	maxRelatedRows   = 200 // of one event, and of one instance
+	maxExplained     = 50  // subscriptions to one event
 	maxShownAttempts = 200
 )
 
@@ -73,12 +73,17 @@ type arrivalDetail struct {
 	Headers    []inspector.Header    `json:"headers"`
 	Curl       string                `json:"curl"`
 	Findings   []inspector.Finding   `json:"findings"`
-	Arrivals   []arrivalRow          `json:"arrivals"`   // of the same event, this one included
-	Timeline   []arrivalRow          `json:"timeline"`   // of its instance
-	Deliveries []deliveryView        `json:"deliveries"` // of the event
 	Explained  []explanation         `json:"explained"`
 	More       int                   `json:"more"`   // subscriptions that Explained leaves out
 	Masked     bool                  `json:"masked"` // something was
+
+	// The newest of each, and how many there are.
+	Arrivals        []arrivalRow   `json:"arrivals"` // of the same event, this one included
+	RelatedTotal    int            `json:"relatedTotal"`
+	Timeline        []arrivalRow   `json:"timeline"` // of its instance
+	InstanceTotal   int            `json:"instanceTotal"`
+	Deliveries      []deliveryView `json:"deliveries"` // of the event
+	DeliveriesTotal int            `json:"deliveriesTotal"`
 }
 
 // explanation is why an event is pushed to a subscription, or not.
@@ -91,21 +96,26 @@ type explanation struct {
 
 func (s *Sink) explain(sub Subscription, e *entry, mask *inspector.Mask) explanation {
 	criteria := s.Explain(sub, e.Event)
-	pushed := true
 	for i := range criteria {
 		c := &criteria[i]
-		pushed = pushed && c.OK
 		if c.Name == "subjectFilter" {
 			c.Want, c.Got = mask.Subject(c.Want), mask.Subject(c.Got)
 		} else {
 			c.Want, c.Got = mask.Text(c.Want), mask.Text(c.Got)
 		}
 	}
-	return explanation{sub.ID, mask.Text(withoutQuery(sub.EndPoint)), pushed, criteria}
+	return explanation{sub.ID, mask.Text(withoutQuery(sub.EndPoint)), isPushed(criteria), criteria}
+}
+
+// isPushed reports whether an event that meets criteria so is pushed.
+func isPushed(criteria []Criterion) bool {
+	return !slices.ContainsFunc(criteria, func(c Criterion) bool { return !c.OK })
 }
 
 // deliveryView is one attempt as the inspector shows it.
 type deliveryView struct {
+	Push         int        `json:"push"`              // number that the attempts of one push share
+	Request      int        `json:"request,omitempty"` // number of the one that the event came by
 	Subscription int        `json:"subscription"`
 	EndPoint     string     `json:"endPoint"`
 	EventID      string     `json:"eventId"`
@@ -120,17 +130,21 @@ type deliveryView struct {
 	NextAttempt  *time.Time `json:"nextAttempt,omitempty"`
 }
 
-// deliveryViews returns the newest attempts that are wanted, in order.
-func (s *Sink) deliveryViews(mask *inspector.Mask, wanted func(*Delivery) bool) []deliveryView {
-	views := []deliveryView{}
-	all, _ := s.pushes.record.all()
-	for i := len(all) - 1; i >= 0 && len(views) < maxShownAttempts; i-- {
+// deliveryViews returns the newest attempts that are wanted, in order, and how many
+// there are.
+func (s *Sink) deliveryViews(mask *inspector.Mask, wanted func(*Delivery) bool) (views []deliveryView, total int) {
+	views = []deliveryView{}
+	all := s.pushes.record.attempts()
+	for i := len(all) - 1; i >= 0; i-- {
 		d := &all[i]
-		if !wanted(d) {
+		if !wanted(&d.Delivery) {
+			continue
+		}
+		if total++; total > maxShownAttempts {
 			continue
 		}
 		view := deliveryView{
-			Subscription: d.Subscription, EndPoint: mask.Text(withoutQuery(d.Endpoint)), EventID: mask.Text(d.Event.ID()),
+			Push: d.push, Request: d.request, Subscription: d.Subscription, EndPoint: mask.Text(withoutQuery(d.Endpoint)), EventID: mask.Text(d.Event.ID()),
 			Type: mask.Text(d.Event.Type()), Validation: d.Validation, Attempt: d.Attempt, Status: d.Status,
 			Error: mask.Text(d.Error), HeldBack: d.HeldBack, At: d.At.UTC(), TookMS: float64(d.Took) / float64(time.Millisecond),
 		}
@@ -140,7 +154,7 @@ func (s *Sink) deliveryViews(mask *inspector.Mask, wanted func(*Delivery) bool) 
 		views = append(views, view)
 	}
 	slices.Reverse(views)
-	return views
+	return views, total
 }
 
 // inspectRequest is GET requests/{number}.
@@ -169,13 +183,14 @@ func (s *Sink) inspectRequest(x *exchange) {
 	}
 	if e := a.accepted; e != nil {
 		same, instance := s.store.related(e)
-		for _, other := range same {
+		detail.RelatedTotal, detail.InstanceTotal = same.total, instance.total
+		for _, other := range same.newest {
 			detail.Arrivals = append(detail.Arrivals, other.arrival().row(filters, mask))
 		}
-		for _, other := range instance {
+		for _, other := range instance.newest {
 			detail.Timeline = append(detail.Timeline, other.arrival().row(filters, mask))
 		}
-		detail.Deliveries = s.deliveryViews(mask, func(d *Delivery) bool {
+		detail.Deliveries, detail.DeliveriesTotal = s.deliveryViews(mask, func(d *Delivery) bool {
 			return d.Event.ID() == e.identity.id && d.Event.Source() == e.identity.source
 		})
 		detail.Explained, detail.More = s.explained(e, mask)
@@ -217,31 +232,39 @@ func (s *Sink) explained(e *entry, mask *inspector.Mask) (nearest []explanation,
 	return nearest, len(subs) - len(nearest)
 }
 
-// related returns the arrivals of the same event, and the newest events of the same
-// instance, each in order of arrival.
-func (s *store) related(e *entry) (same, instance []*entry) {
+// newest are the last of some entries, in order of arrival, and how many there are.
+type newest struct {
+	newest []*entry
+	total  int
+}
+
+// newestOf returns the newest entries that are wanted.
+func newestOf(entries []*entry, wanted func(*entry) bool) (n newest) {
+	for _, e := range slices.Backward(entries) {
+		if !wanted(e) {
+			continue
+		}
+		if n.total++; n.total <= maxRelatedRows {
+			n.newest = append(n.newest, e)
+		}
+	}
+	slices.Reverse(n.newest)
+	return n
+}
+
+// related returns the arrivals of the same event, and the events of the same
+// instance.
+func (s *store) related(e *entry) (same, instance newest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	same = []*entry{}
-	for _, other := range s.kept {
-		if other.identity == e.identity {
-			same = append(same, other)
-		}
-	}
+	same = newestOf(s.kept, func(other *entry) bool { return other.identity == e.identity })
 	id := extensionText(e.Event, models.ExtResourceInstance)
 	if id == "" {
-		return same, nil
+		return same, newest{}
 	}
-	for _, other := range slices.Backward(s.indexes.resource[extensionText(e.Event, models.ExtResource)]) {
-		if len(instance) == maxInstanceRows {
-			break
-		}
-		if extensionText(other.Event, models.ExtResourceInstance) == id {
-			instance = append(instance, other)
-		}
-	}
-	slices.Reverse(instance)
-	return same, instance
+	return same, newestOf(s.indexes.resource[extensionText(e.Event, models.ExtResource)], func(other *entry) bool {
+		return extensionText(other.Event, models.ExtResourceInstance) == id
+	})
 }
 
 // path is where a request was sent to.

@@ -98,28 +98,27 @@ func (s *Sink) inspectSubscription(x *exchange) {
 		}
 	}
 	events := []subscriptionEvent{}
-	shown := map[bool]int{}
+	total := map[bool]int{} // by whether they match
 	entries, _ := s.store.since(0)
-	entries = entries[max(0, len(entries)-maxLookedThrough):]
+	notLookedAt := max(0, len(entries)-maxLookedThrough)
+	entries = entries[notLookedAt:]
 	for _, e := range slices.Backward(entries) {
 		if e.Duplicate {
 			continue
 		}
-		if shown[true] == maxSubscriptionEvents && shown[false] == maxSubscriptionEvents {
-			break
-		}
-		why := s.explain(sub, e, mask)
-		if shown[why.Pushed]++; shown[why.Pushed] > maxSubscriptionEvents {
-			shown[why.Pushed]--
+		pushed := isPushed(s.Explain(sub, e.Event))
+		if total[pushed]++; total[pushed] > maxSubscriptionEvents {
 			continue
 		}
+		why := s.explain(sub, e, mask)
 		events = append(events, subscriptionEvent{
 			e.arrival().row(filters, mask), mask.Text(e.identity.id), why.Pushed, why.Criteria,
 		})
 	}
-	deliveries := s.deliveryViews(mask, func(d *Delivery) bool { return d.Subscription == sub.ID })
+	deliveries, attemptsTotal := s.deliveryViews(mask, func(d *Delivery) bool { return d.Subscription == sub.ID })
 	x.json(http.StatusOK, contentJSON, map[string]any{
-		"subscription": view, "events": events, "deliveries": deliveries, "masked": mask.Masked,
+		"subscription": view, "events": events, "matchesTotal": total[true], "othersTotal": total[false],
+		"notLookedAt": notLookedAt, "deliveries": deliveries, "deliveriesTotal": attemptsTotal, "masked": mask.Masked,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,8 +43,9 @@ var (
 	}
 )
 
-// push sends an event to everyone who subscribes to it. It does not wait.
-func (s *Sink) push(ev event.Event) {
+// push sends the event of a request to everyone who subscribes to it. It does not
+// wait.
+func (s *Sink) push(ev event.Event, request int) {
 	var body []byte
 	matching := s.match(ev)
 	for i := range matching {
@@ -51,7 +53,10 @@ func (s *Sink) push(ev event.Event) {
 		if body == nil {
 			body = encodeCloudEvent(ev)
 		}
-		s.pushes.start(&pushing{subscription: sub.ID, endpoint: sub.EndPoint, event: ev, body: body, schedule: pushSchedule})
+		s.pushes.start(&pushing{
+			number: s.pushes.number(), request: request, subscription: sub.ID, endpoint: sub.EndPoint, event: ev, body: body,
+			schedule: pushSchedule,
+		})
 	}
 }
 
@@ -63,7 +68,8 @@ func (s *Sink) sendValidation(sub Subscription) {
 	ev.SetSource(s.baseURL() + basePath + "/subscriptions/" + strconv.Itoa(sub.ID))
 	ev.SetType(typeValidation)
 	s.pushes.start(&pushing{
-		subscription: sub.ID, endpoint: sub.EndPoint, event: ev, body: encodeCloudEvent(ev), schedule: validationSchedule, validation: true,
+		number: s.pushes.number(), subscription: sub.ID, endpoint: sub.EndPoint, event: ev, body: encodeCloudEvent(ev),
+		schedule: validationSchedule, validation: true,
 	})
 }
 
@@ -96,12 +102,15 @@ func (s *Sink) Redeliver(subscription int, eventID string) error {
 
 func (s *Sink) redeliver(sub Subscription, e *entry) {
 	s.pushes.start(&pushing{
-		subscription: sub.ID, endpoint: sub.EndPoint, event: e.Event, body: encodeCloudEvent(e.Event), schedule: pushSchedule,
+		number: s.pushes.number(), request: e.number, subscription: sub.ID, endpoint: sub.EndPoint, event: e.Event,
+		body: encodeCloudEvent(e.Event), schedule: pushSchedule,
 	})
 }
 
 // pushing is an event on its way to a webhook.
 type pushing struct {
+	number       int // of all pushes
+	request      int // number of the one that the event came by, or 0
 	subscription int
 	endpoint     string
 	event        event.Event
@@ -119,6 +128,7 @@ type pushes struct {
 	ctx    context.Context //nolint:containedctx // ends with the sink
 	cancel context.CancelFunc
 	record deliveries
+	begun  atomic.Int64 // how many were
 
 	mu      sync.Mutex
 	closed  bool
@@ -127,6 +137,9 @@ type pushes struct {
 	waiting int // in lanes and timers
 	working sync.WaitGroup
 }
+
+// number returns the number of another push.
+func (p *pushes) number() int { return int(p.begun.Add(1)) }
 
 // lane holds the attempts of one endpoint.
 type lane struct {
@@ -168,7 +181,7 @@ func (p *pushes) start(d *pushing) {
 		p.waiting--
 	}
 	if p.waiting == maxPushesWaiting {
-		p.record.add(d.delivery(), fmt.Sprintf("dropped: %d deliveries wait already", maxPushesWaiting))
+		p.record.add(d, d.delivery(), fmt.Sprintf("dropped: %d deliveries wait already", maxPushesWaiting))
 		return
 	}
 	l := p.lanes[d.endpoint]
@@ -232,7 +245,7 @@ func (p *pushes) attempt(d *pushing) (again time.Duration) {
 	if err != nil {
 		text = sendError(err)
 	}
-	p.record.add(record, text)
+	p.record.add(d, record, text)
 	return again
 }
 

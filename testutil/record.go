@@ -99,7 +99,8 @@ func (s *Sink) replayLine(text []byte) error {
 			line.Endpoint = "/app"
 		}
 	}
-	s.store.add(Received{Event: ev, ReceivedAt: time.Now(), Endpoint: line.Endpoint, Header: http.Header{}, Body: encoded})
-	s.push(ev)
+	s.push(ev, s.store.add(Received{
+		Event: ev, ReceivedAt: time.Now(), Endpoint: line.Endpoint, Header: http.Header{}, Body: encoded,
+	}))
 	return nil
 }

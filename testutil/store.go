@@ -195,14 +195,14 @@ func (s *store) reset() {
 
 // accept stores the event of a request, and pushes it to who subscribes to it.
 func (s *Sink) accept(x *exchange, ev event.Event) {
-	s.store.add(Received{
+	s.push(ev, s.store.add(Received{
 		Event: ev, ReceivedAt: time.Now(), Endpoint: x.endpoint, Header: x.request.Header.Clone(), Body: x.body,
-	})
-	s.push(ev)
+	}))
 }
 
-// add stores an accepted event and wakes who waits for one.
-func (s *store) add(r Received) {
+// add stores an accepted event, wakes who waits for one and returns the number of
+// the request.
+func (s *store) add(r Received) (number int) {
 	e := &entry{identity: identity{r.Event.ID(), r.Event.Source()}, Received: r}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,6 +220,7 @@ func (s *store) add(r Received) {
 		s.dropOldest()
 	}
 	s.wake()
+	return e.number
 }
 
 // wake tells who waits that there is a change. Its caller holds the lock.
