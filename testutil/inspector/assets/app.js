@@ -77,7 +77,7 @@ function show() {
   if (state.view === "subscriptions") showSubscriptions(state.subscription, toSubscription);
 }
 
-const list = new List({ query, open });
+const list = new List({ query, open, connect });
 list.onempty = (filtered) => {
   $("empty").replaceChildren(...(filtered ? [h("h2", {}, "Nothing matches"), h("p", {}, "Requests come in all the same; the filter hides them.")] : [
     h("h2", {}, "Nothing has come yet"),
@@ -96,31 +96,37 @@ curl ${location.origin}/events/api/v1/events \\
   -d '{"specversion":"1.0","id":"1","source":"https://example.com","type":"try.this","resource":"urn:altinn:resource:try-this"}'`;
 
 // The stream of what happens. Each connection starts the list anew, so that nothing
-// is missing and nothing is there twice.
+// is missing and nothing is there twice. A list that somebody reads keeps its rows.
 let stream;
 let connecting = 0;
 let reconnect;
-let seen = { cleared: 0, deliveries: 0, changes: 0 };
+let seen; // the message that came last
 let refreshing;
 
 function connection(stateName, text) {
   const paused = list.paused && stateName === "live";
   $("connection").dataset.state = paused ? "paused" : stateName;
-  $("connection").textContent = paused ? "Paused" : text;
+  if (paused) text = "Paused";
+  if ($("connection").textContent !== text) $("connection").textContent = text; // or it is read out each time
 }
 
-async function connect() {
-  const attempt = ++connecting;
+function disconnect() {
+  connecting++;
   clearTimeout(reconnect);
   stream?.close();
+}
+
+async function connect(keep = list.paused || !list.atTop) {
+  disconnect();
+  const attempt = connecting;
   try {
-    await list.reset();
+    await list.reset(keep);
   } catch {
     return retry(attempt);
   }
-  if (attempt !== connecting) return;
+  if (attempt !== connecting || document.hidden) return;
   const params = query();
-  params.set("after", list.until);
+  params.set("after", list.newest);
   stream = new EventSource("_sink/stream?" + params);
   stream.onopen = () => connection("live", "Live");
   stream.onerror = () => retry(attempt);
@@ -131,28 +137,26 @@ function retry(attempt) {
   if (attempt !== connecting) return;
   stream?.close();
   connection("lost", "Connection lost, trying again…");
-  reconnect = setTimeout(connect, 1000);
+  if (!document.hidden) reconnect = setTimeout(connect, 1000);
 }
 
-// A page that the browser keeps for Back holds no stream: a browser has six connections
-// to a server, and the seventh page would wait for a minute.
-addEventListener("pagehide", () => {
-  connecting++;
-  clearTimeout(reconnect);
-  stream?.close();
-});
+// A page that nobody looks at, in another tab or kept for Back, holds no stream: a
+// browser has six connections to a server, and the seventh page would wait for one.
+addEventListener("pagehide", disconnect);
 addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+document.addEventListener("visibilitychange", () => { if (document.hidden) disconnect(); else connect(); });
 
 function receive(message) {
   connection("live", "Live");
   list.dropped = message.dropped;
-  if (seen.cleared && seen.cleared !== message.cleared) list.reset().catch(() => {});
+  if (stream.began && seen.cleared !== message.cleared) connect();
   else list.push(message);
+  stream.began = true;
   $("count-events").textContent = message.requests.toLocaleString("en");
   $("count-subscriptions").textContent = message.subscriptions.toLocaleString("en");
   $("count-faults").textContent = message.faults.length;
   showFaults(message.faults);
-  const changed = seen.deliveries !== message.deliveries || seen.changes !== message.changes;
+  const changed = seen && (seen.deliveries !== message.deliveries || seen.changes !== message.changes);
   seen = message;
   if (changed && !refreshing) {
     refreshing = setTimeout(() => {
@@ -168,7 +172,7 @@ function pause() {
   $("pause").setAttribute("aria-pressed", String(list.paused));
   $("pause").textContent = list.paused ? "Go on" : "Pause";
   connection("live", "Live");
-  if (!list.paused && list.pending > 0) list.reset().catch(() => {});
+  if (!list.paused && list.pending > 0) connect(false);
 }
 
 let filterTimer;
@@ -188,7 +192,7 @@ function filtered() {
   clearTimeout(filterTimer);
   writeAddress(false);
   $("reset-filters").hidden = [...query()].length === 0;
-  connect();
+  connect(list.paused);
 }
 
 document.addEventListener("click", (event) => {
@@ -207,7 +211,7 @@ addEventListener("popstate", () => {
   const before = String(query());
   readAddress();
   show();
-  if (String(query()) !== before) connect();
+  if (String(query()) !== before) connect(list.paused);
   list.selected = state.event;
   open(state.event);
 });
@@ -277,6 +281,7 @@ $("dialog-import").addEventListener("close", async () => {
 });
 
 readAddress();
+writeAddress(false); // what must not stand in it may have come with it
 startFaults();
 show();
 closeRequest();

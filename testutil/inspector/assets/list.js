@@ -8,8 +8,9 @@ const pageSize = 100;
 const maxCached = 2000;
 
 export class List {
-  constructor({ query, open }) {
+  constructor({ query, open, connect }) {
     this.query = query; // the filter as URLSearchParams
+    this.connect = connect; // starts anew, with the rows as they are if told to
     this.open = open; // shows a request by its number
     this.element = $("list");
     this.space = this.element.firstElementChild;
@@ -17,7 +18,8 @@ export class List {
     this.elements = new Map(); // index → element
     this.loading = new Set(); // pages
     this.generation = 0;
-    this.until = 0;
+    this.until = 0; // the newest request that is shown
+    this.newest = 0; // the newest there was
     this.total = 0;
     this.pending = 0; // rows that came and are not shown
     this.selected = 0;
@@ -34,17 +36,23 @@ export class List {
 
   get atTop() { return this.element.scrollTop < rowHeight / 2; }
 
-  // reset starts anew with what the sink has now.
-  async reset() {
+  // reset starts anew with what the sink has now. With keep, what is newer than the
+  // rows that are shown stays pending.
+  async reset(keep) {
     const generation = ++this.generation;
     this.loading.clear();
-    const page = await ask("GET", "requests?" + this.pageQuery(0, 0));
+    const now = await ask("GET", "requests?" + this.pageQuery(0, 0));
+    if (generation !== this.generation) return;
+    let page = now;
+    if (keep && this.until === 0) page = { until: 0, total: 0, rows: [] };
+    else if (keep && this.until < now.until) page = await ask("GET", "requests?" + this.pageQuery(this.until, 0));
     if (generation !== this.generation) return;
     this.rows.clear();
-    this.pending = 0;
+    this.newest = now.until;
     this.until = page.until;
     this.total = page.total;
-    this.element.scrollTop = 0;
+    this.pending = now.total - page.total;
+    if (!keep) this.element.scrollTop = 0;
     page.rows.forEach((row, i) => this.rows.set(i, row));
     this.render();
   }
@@ -105,8 +113,11 @@ export class List {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      if (this.atTop && this.pending > 0 && !this.paused) this.reset().catch(() => {});
-      else this.render();
+      if (this.atTop && this.pending > 0 && !this.paused) {
+        this.pending = 0; // asks once
+        this.connect(false);
+      }
+      this.render();
     });
   }
 
@@ -164,7 +175,7 @@ export class List {
   }
 
   async toNewest() {
-    await this.reset().catch(() => {});
+    await this.connect(false);
     this.element.focus({ preventScroll: true });
   }
 

@@ -125,6 +125,103 @@ func TestList_Left(t *testing.T) {
 	in.waitText("#list", "6")
 }
 
+// Nor do pages in tabs that nobody looks at: the eighth tab is as live as the first.
+func TestList_HiddenTabs(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.open("")
+	last := in
+	for range 7 {
+		last.hide(true)
+		last = in.tab()
+		last.open("")
+	}
+	in.take(typed("1", "meanwhile"))
+	last.waitTypes("meanwhile")
+	last.hide(true)
+	in.hide(false)
+	in.waitTypes("meanwhile")
+	in.take(typed("2", "live"))
+	in.waitTypes("live", "meanwhile")
+}
+
+// hide makes the page one that nobody looks at, or shows it again: in a browser without
+// windows each tab is in sight.
+func (in *inspected) hide(hidden bool) {
+	in.Helper()
+	eval[any](in, `Object.defineProperty(document, "hidden", { value: %s, configurable: true }), document.dispatchEvent(new Event("visibilitychange"))`, hidden)
+}
+
+// A pause holds when the page connects anew, whatever makes it do so.
+func TestList_PauseOutlastsTheConnection(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.open("")
+	in.click("#pause")
+	in.take(typed("1", "before"))
+	in.waitText("#new-rows", "1 new request")
+	in.hide(true)
+	in.hide(false)
+	in.take(typed("2", "before.too"))
+	in.waitText("#new-rows", "2 new requests")
+	in.waitTypes()
+	in.click("#new-rows")
+	in.waitTypes("before.too", "before")
+	in.take(typed("3", "meanwhile"))
+	in.waitText("#new-rows", "1 new request")
+	in.fill("[name=type]", "before")
+	in.waitText("#list-summary", "2 requests match")
+	in.waitTypes("before.too", "before")
+	in.wait(`document.getElementById("new-rows").hidden`)
+	in.click("#reset-filters")
+	in.waitText("#new-rows", "1 new request")
+	in.waitTypes("before.too", "before")
+	in.hide(true)
+	in.take(typed("4", "while.hidden"))
+	in.hide(false)
+	in.waitText("#new-rows", "2 new requests")
+	in.waitTypes("before.too", "before")
+	in.waitText("#connection", "Paused")
+	in.keys("p")
+	in.waitTypes("while.hidden", "meanwhile", "before.too", "before")
+}
+
+// Rows that are read stay where they are when the page is shown again.
+func TestList_StaysWhenShownAgain(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	for i := range 100 {
+		in.take(typed(strconv.Itoa(i), fmt.Sprintf("type.%d", i)))
+	}
+	in.open("")
+	in.wait(`document.querySelector("#row-100")`)
+	eval[any](in, `document.getElementById("list").scrollTop = 40 * 56`)
+	in.wait(`document.querySelector("#row-60")`)
+	top := eval[float64](in, `document.querySelector("#row-60").getBoundingClientRect().top`)
+	in.hide(true)
+	in.take(typed("new", "new"))
+	in.hide(false)
+	in.waitText("#new-rows", "1 new request")
+	if now := eval[float64](in, `document.querySelector("#row-60").getBoundingClientRect().top`); now != top {
+		t.Errorf("a row moved from %v to %v", top, now)
+	}
+}
+
+// What is read out is said once, not with each event.
+func TestList_SaysOnceThatItIsLive(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.open("")
+	eval[any](in, `window.said = 0, new MutationObserver(() => window.said++).observe(document.getElementById("connection"), { childList: true, subtree: true, characterData: true })`)
+	in.take(typed("1", "one"))
+	in.waitTypes("one")
+	in.take(typed("2", "two"))
+	in.waitTypes("two", "one")
+	if said := eval[int](in, `window.said`); said != 0 {
+		t.Errorf("it was said %d times that nothing has changed", said)
+	}
+}
+
 func TestList_Keyboard(t *testing.T) {
 	t.Parallel()
 	in := setup(t)
@@ -274,6 +371,10 @@ func TestList_NumbersStayOutOfTheAddress(t *testing.T) {
 		}
 		in.wait(`location.search.includes("type=hers")`)
 	}
+	// One that came with an address does not stay in it.
+	in.open("?type=hers&q=" + person)
+	in.wait(`!decodeURIComponent(location.href).includes(%s) && document.getElementById("filter-q").value === %s`, person, person)
+	in.waitText("#list-summary", "not put into the address")
 	// What is no number of a person is shared.
 	in.fill("[name=q]", instance)
 	in.wait(`location.search.includes(%s)`, "q="+instance)
