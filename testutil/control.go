@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -68,14 +69,11 @@ func newControlEvent(e *entry) controlEvent {
 // withoutSignatures makes the tokens in a header unfit for use elsewhere. What they
 // say stays.
 func withoutSignatures(text string) string {
-	words := strings.Fields(text)
-	for i, word := range words {
-		if parts := strings.Split(word, "."); len(parts) == 3 && strings.Contains(parts[0], "eyJ") {
-			words[i] = parts[0] + "." + parts[1] + ".REDACTED"
-		}
-	}
-	return strings.Join(words, " ")
+	return signedToken.ReplaceAllString(text, "$1.REDACTED")
 }
+
+// signedToken is a JWT, its first two parts apart from the others.
+var signedToken = regexp.MustCompile(`(eyJ[\w-]+\.[\w-]*)(?:\.[\w-]*)+`)
 
 // controlEvents is GET events.
 func (s *Sink) controlEvents(x *exchange) {

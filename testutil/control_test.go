@@ -306,3 +306,21 @@ func TestSink_LongPollOutlastsReading(t *testing.T) {
 		t.Errorf("%s, want 408 at the end of the wait", resp.Status)
 	}
 }
+
+// Tokens are unfit for use elsewhere wherever they stand in a header.
+func TestControl_TokensWithoutSignatures(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	token := strings.TrimPrefix(mint(t, sink, testutil.TokenUser), "Bearer ")
+	req := newPost(t.Context(), t, appBody)
+	req.Header.Set("X-List", `"`+token+`",`+token+","+token)
+	resp, err := sink.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	_, events := call(t, sink, "GET", "events", "")
+	if signature := token[strings.LastIndexByte(token, '.')+1:]; strings.Contains(events, signature) || strings.Count(events, ".REDACTED") != 3 {
+		t.Errorf("events are %s", events)
+	}
+}

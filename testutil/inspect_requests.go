@@ -165,16 +165,17 @@ func (s *Sink) inspectRequest(x *exchange) {
 	}
 	mask, filters := s.mask(x.request), s.resourceFilters()
 	ev := a.Event
-	pretty := inspector.Pretty(a.Body)
+	raw := mask.Body(a.Body)
+	pretty := inspector.Pretty(raw) // masked before, as white space sets digits apart
 	if a.accepted != nil {
-		pretty = inspector.Pretty(encodeCloudEvent(maskSubjects(ev, mask)))
+		pretty = inspector.Pretty(mask.JSON(encodeCloudEvent(maskSubjects(ev, mask))))
 	}
 	detail := arrivalDetail{
 		arrivalRow: a.row(filters, mask),
 		ID:         mask.Text(ev.ID()),
 		Attributes: inspector.Attributes(ev, mask),
-		Pretty:     inspector.Exact(mask.Text(string(pretty))),
-		Raw:        inspector.Exact(mask.Text(string(a.Body))),
+		Pretty:     pretty,
+		Raw:        raw,
 		Bytes:      len(a.Body),
 		Headers:    inspector.Headers(a.Header, mask),
 		Curl:       inspector.Curl(a.method(), s.ownURL()+a.path(), a.Header, a.Body, mask),

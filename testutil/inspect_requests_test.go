@@ -111,3 +111,26 @@ func TestInspector_Forward(t *testing.T) {
 		}
 	}
 }
+
+// What is masked in the body is masked in what is made of it too, and stays JSON.
+func TestInspector_MasksBeforeIndenting(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	const data = `{"l":["010175","12345"],"m":[0,1,0,1,7,5,1,2,3,4,5],"n":1017512345}`
+	mustPost(t, sink, "/events", strings.TrimSuffix(brokerBody, "}")+`,"data":`+data+`}`)
+	if resp, _, err := post(t.Context(), sink.Client(), "http://sink", "/app", data); err != nil || resp.StatusCode != http.StatusBadRequest {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	for _, path := range []string{"requests/1", "requests/2"} {
+		var got struct{ Pretty, Raw, Curl string }
+		decode(t, mustCall(t, sink, "GET", path, ""), &got)
+		for name, text := range map[string]string{"pretty": got.Pretty, "raw": got.Raw} {
+			if !json.Valid([]byte(text)) || strings.Contains(text, "12345") || strings.Contains(text, "5,") || !strings.Contains(text, `"**********"`) {
+				t.Errorf("%s: %s is %s", path, name, text)
+			}
+		}
+		if strings.Contains(got.Curl, "12345") || !strings.Contains(got.Curl, `"n":"**********"`) {
+			t.Errorf("%s: curl is %s", path, got.Curl)
+		}
+	}
+}

@@ -18,6 +18,10 @@
 //
 // What looks like a national identity number or an organisation number is masked
 // by the sink, before it reaches the page, until somebody asks for that one event
-// in clear. Tokens are taken apart and shown without their signatures, which are
-// never sent.
+// in clear. Data in Base64 is not looked into.
+//
+// Of headers whose names speak of tokens, keys, secrets, cookies, signatures and the
+// like the page never gets more than the length of the value. JWTs are found in any
+// header, taken apart and shown without their signatures. A secret elsewhere, in a
+// body or below a name that says nothing, is shown as it is.
 package inspector

@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -30,50 +31,91 @@ type Token struct {
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
-// secretHeaders are those whose values open something.
-var secretHeaders = map[string]bool{
-	"Authorization": true, "Proxy-Authorization": true, "Cookie": true, "Platformaccesstoken": true,
-	"Ocp-Apim-Subscription-Key": true, "X-Api-Key": true,
-}
+var (
+	// secretName is in the names of headers whose values open something.
+	secretName = regexp.MustCompile(`(?i)auth|token|secret|key|cookie|signature|passw|credential|session`)
 
-// Headers returns the headers of a request by name. Of tokens and keys it keeps the
-// length, and of JWTs what they say.
+	// harmlessNames are those in which it means nothing, in lower case.
+	harmlessNames = map[string]bool{"idempotency-key": true, "sec-websocket-key": true}
+
+	// scheme stands before credentials.
+	scheme = regexp.MustCompile(`(?i)^(?:Basic|Bearer|Digest|DPoP|Negotiate) +`)
+
+	// tokenText is a JWT, or other JSON in Base64, wherever it stands: "eyJ" is how
+	// {" begins, and the others a brace and white space.
+	tokenText = regexp.MustCompile(`(?:eyJ|\be(?:yA|w[0ko]))[\w+/-]{6,}=*(?:\.[\w+/-]*=*)*`)
+
+	// secretText is a part of a secret.
+	secretText = regexp.MustCompile(`[^\s,;"']+`)
+)
+
+// Headers returns the headers of a request by name. Of what opens something, which
+// it tells by the name of the header, it keeps the length, and of JWTs, wherever
+// they are, what they say.
 func Headers(header http.Header, mask *Mask) []Header {
 	shown := []Header{}
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		for _, value := range header[name] {
-			h := Header{Name: mask.Text(name)}
-			words := strings.Fields(value)
-			for i, word := range words {
-				// A cookie is name=value; a token may stand in any header.
-				prefix, secret, isPair := strings.Cut(word, "=")
-				if !isPair || strings.Contains(prefix, ".") || secret == "" {
-					prefix, secret = "", word
-				} else {
-					prefix += "="
-				}
-				token, isToken := decodeToken(strings.TrimSuffix(secret, ";"), mask)
-				switch {
-				case isToken:
-					h.Tokens = append(h.Tokens, token)
-					words[i] = prefix + "eyJ… (token, decoded below)"
-				case secretHeaders[name] && !isScheme(i, words):
-					words[i] = fmt.Sprintf("%s… (%d characters, not shown)", prefix, len(secret))
-				default:
-					words[i] = mask.Text(word)
-				}
-			}
-			h.Value = mask.Text(strings.Join(words, " "))
-			shown = append(shown, h)
+			shown = append(shown, newHeader(name, value, mask))
 		}
 	}
 	return shown
 }
 
-// isScheme reports whether a word is the name of a scheme before credentials.
-func isScheme(i int, words []string) bool {
-	return i == 0 && len(words) > 1 && (strings.EqualFold(words[0], "Bearer") || strings.EqualFold(words[0], "Basic"))
+func newHeader(name, value string, mask *Mask) Header {
+	h := Header{Name: mask.Text(name)}
+	lower := strings.ToLower(name)
+	isSecret := secretName.MatchString(lower) && !harmlessNames[lower]
+	show := func(text string) string { return h.show(text, isSecret, mask) }
+	switch {
+	case lower == "cookie" || lower == "set-cookie":
+		cookies := strings.Split(value, ";")
+		for i, cookie := range cookies {
+			name, secret, _ := strings.Cut(cookie, "=")
+			if strings.Trim(secret, "=") == "" { // padding of Base64
+				name, secret = "", cookie
+			} else {
+				name += "="
+			}
+			cookies[i] = name + show(secret)
+		}
+		value = strings.Join(cookies, ";")
+	case isSecret:
+		before := scheme.FindString(value)
+		value = before + show(value[len(before):])
+	default:
+		value = show(value)
+	}
+	h.Value = mask.Text(value)
+	return h
 }
+
+// show returns text without the tokens in it, which it takes apart, and without the
+// rest if that is secret.
+func (h *Header) show(text string, isSecret bool, mask *Mask) string {
+	var b strings.Builder
+	for text != "" {
+		at := tokenText.FindStringIndex(text)
+		if at == nil {
+			at = []int{len(text), len(text)}
+		}
+		before, found := text[:at[0]], text[at[0]:at[1]]
+		if isSecret {
+			before = secretText.ReplaceAllStringFunc(before, hidden)
+		}
+		b.WriteString(before)
+		if token, ok := decodeToken(found, mask); ok {
+			h.Tokens = append(h.Tokens, token)
+			b.WriteString("eyJ… (token, decoded below)")
+		} else if found != "" {
+			b.WriteString(hidden(found))
+		}
+		text = text[at[1]:]
+	}
+	return b.String()
+}
+
+func hidden(secret string) string { return fmt.Sprintf("… (%d characters, not shown)", len(secret)) }
 
 // timeClaim is a claim that is a time, which looks like a number of somebody's.
 var timeClaim = regexp.MustCompile(`^  "(exp|iat|nbf|auth_time)": \d{10},?$`)
@@ -81,32 +123,38 @@ var timeClaim = regexp.MustCompile(`^  "(exp|iat|nbf|auth_time)": \d{10},?$`)
 // decodeToken takes a JWT apart.
 func decodeToken(text string, mask *Mask) (Token, bool) {
 	parts := strings.Split(text, ".")
-	if len(parts) != 3 {
+	if len(parts) != 2 && len(parts) != 3 {
 		return Token{}, false
 	}
-	var decoded [2]Exact
+	var decoded [2][]byte
 	for i := range decoded {
 		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
-		if err != nil || !json.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
+		if err != nil || !json.Valid(raw) || len(raw) == 0 || bytes.TrimSpace(raw)[0] != '{' {
 			return Token{}, false
 		}
-		lines := strings.Split(string(Pretty(raw)), "\n")
-		for j, line := range lines {
-			if !timeClaim.MatchString(line) {
-				lines[j] = mask.Text(line)
-			}
-		}
-		decoded[i] = Exact(strings.Join(lines, "\n"))
+		decoded[i] = raw
 	}
-	t := Token{Header: decoded[0], Claims: decoded[1]}
+	t := Token{Header: prettyClaims(decoded[0], mask), Claims: prettyClaims(decoded[1], mask)}
 	var claims struct {
 		Expires float64 `json:"exp"`
 	}
-	raw, _ := base64.RawURLEncoding.DecodeString(parts[1])
-	if json.Unmarshal(raw, &claims) == nil && claims.Expires > 0 && claims.Expires < 1<<40 {
+	if json.Unmarshal(decoded[1], &claims) == nil && claims.Expires > 0 && claims.Expires < 1<<40 {
 		t.Expires = new(time.Unix(int64(claims.Expires), 0).UTC())
 	}
 	return t, true
+}
+
+// prettyClaims is Pretty of what is masked, but for times.
+func prettyClaims(raw []byte, mask *Mask) Exact {
+	masked := Mask{Off: mask.Off}
+	lines := strings.Split(string(Pretty(masked.JSON(raw))), "\n")
+	for i, line := range strings.Split(string(Pretty(raw)), "\n") { // the same members
+		if timeClaim.MatchString(line) {
+			lines[i] = line
+		}
+		mask.Masked = mask.Masked || lines[i] != line
+	}
+	return Exact(strings.Join(lines, "\n"))
 }
 
 // tokenVariables are what the shell is to put in place of the headers that hold
@@ -117,14 +165,22 @@ var tokenVariables = map[string]string{
 	"Ocp-Apim-Subscription-Key": "$SUBSCRIPTION_KEY",
 }
 
+// maxArgument bounds what is given to curl as a word: Linux takes 128 KiB. The
+// printf of a shell has no bound.
+const maxArgument = 64 << 10
+
 // Curl returns the shell command that sends a request again, with variables in
 // place of its secrets. The body is masked as mask says.
 func Curl(method, url string, header http.Header, body Exact, mask *Mask) string {
 	var b strings.Builder
-	text := mask.Text(string(body))
+	text := string(mask.Body(body))
 	encoded, _ := Exact(text).MarshalJSON()
+	isLong := len(text) > maxArgument
 	isText := len(encoded) > 0 && encoded[0] == '"' && !strings.Contains(text, "\x00")
-	if !isText {
+	switch {
+	case isText && isLong:
+		fmt.Fprintf(&b, "printf %%s %s | ", quoteShell(text))
+	case !isText:
 		fmt.Fprintf(&b, "printf %%s %s | base64 -d | ", quoteShell(base64.StdEncoding.EncodeToString([]byte(text))))
 	}
 	fmt.Fprintf(&b, "curl -X %s %s", quoteShell(method), quoteShell(mask.Text(url)))
@@ -142,7 +198,7 @@ func Curl(method, url string, header http.Header, body Exact, mask *Mask) string
 		}
 	}
 	switch {
-	case !isText:
+	case !isText || isLong:
 		b.WriteString(" \\\n  --data-binary @-")
 	case text != "":
 		fmt.Fprintf(&b, " \\\n  --data-raw %s", quoteShell(text))

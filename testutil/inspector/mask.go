@@ -77,6 +77,14 @@ func (m *Mask) JSON(text []byte) []byte {
 	return b.Bytes()
 }
 
+// Body returns the body of a request masked: JSON as JSON, all else as text.
+func (m *Mask) Body(body []byte) []byte {
+	if json.Valid(body) {
+		return m.JSON(body)
+	}
+	return []byte(m.Text(string(body)))
+}
+
 // escape is one escape of a JSON string, or the start of one that was masked: \u00*.
 var escape = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{0,3}\*|.)`)
 
