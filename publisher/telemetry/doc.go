@@ -36,6 +36,13 @@
 //	altinn.events.lag                     s          from Publish to the endpoint's answer
 //	altinn.events.queue.depth             {event}    by state: pending, sending, delivered, discarded
 //	altinn.events.queue.oldest.age        s          of the oldest event that is not delivered
+//	altinn.events.queue.readable                     1, or 0 if Stats failed or took 2 s; the two above
+//	                                                 are missing then: alert on it
+//
+// Of a PostgreSQL queue the three gauges are the whole queue's, and every process that
+// shares it reports them: take the maximum over processes, never the sum. A counter
+// counts its process's events, and has no series before the first of a kind, nor after a
+// restart: alerts.yml in examples/observability shows how to alert on that first one.
 //
 // Attributes have few values: messaging.destination.name is the endpoint, altinn.queue
 // is Config.Queue, cloudevents.event_type is one that Altinn has, with

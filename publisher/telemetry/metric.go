@@ -68,27 +68,35 @@ func newMeters(meter metric.Meter, queue string, stats func(context.Context) (ou
 	return m, nil
 }
 
+// watchTimeout bounds a look at the queue: who collects metrics may set no limit, and
+// each scrape of a database that hangs would leave another connection.
+const watchTimeout = 2 * time.Second
+
 // watch looks at the queue whenever metrics are collected.
 func (m *meters) watch(meter metric.Meter, stats func(context.Context) (outbox.Stats, error)) error {
-	depth, err := meter.Int64ObservableGauge("altinn.events.queue.depth", metric.WithUnit("{event}"), metric.WithDescription("Events in the queue, by state."))
-	if err != nil {
+	depth, depthErr := meter.Int64ObservableGauge("altinn.events.queue.depth", metric.WithUnit("{event}"), metric.WithDescription("Events in the queue, by state."))
+	age, ageErr := meter.Float64ObservableGauge("altinn.events.queue.oldest.age", metric.WithUnit("s"), metric.WithDescription("Age of the oldest event that is not delivered."))
+	readable, readableErr := meter.Int64ObservableGauge("altinn.events.queue.readable", metric.WithDescription("1 if the queue could be read, and else 0, without the other two."))
+	if err := errors.Join(depthErr, ageErr, readableErr); err != nil {
 		return err
 	}
-	age, err := meter.Float64ObservableGauge("altinn.events.queue.oldest.age", metric.WithUnit("s"), metric.WithDescription("Age of the oldest event that is not delivered."))
-	if err != nil {
-		return err
-	}
+	queue := metric.WithAttributes(m.queue)
+	var err error
 	m.registration, err = meter.RegisterCallback(func(ctx context.Context, seen metric.Observer) error {
+		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+		defer cancel()
 		s, err := stats(ctx)
 		if err != nil {
+			seen.ObserveInt64(readable, 0, queue)
 			return fmt.Errorf("queue depth: %s", models.Redact(err.Error()))
 		}
+		seen.ObserveInt64(readable, 1, queue)
 		for state, n := range map[string]int{"pending": s.Pending, "sending": s.Sending, "delivered": s.Delivered, "discarded": s.Discarded} {
 			seen.ObserveInt64(depth, int64(n), metric.WithAttributes(m.queue, keyState.String(state)))
 		}
-		seen.ObserveFloat64(age, ageOf(s).Seconds(), metric.WithAttributes(m.queue))
+		seen.ObserveFloat64(age, ageOf(s).Seconds(), queue)
 		return nil
-	}, depth, age)
+	}, depth, age, readable)
 	return err
 }
 

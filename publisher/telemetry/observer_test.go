@@ -71,10 +71,17 @@ func (r *recorder) observer(tb testing.TB, stats func(context.Context) (outbox.S
 // metrics are the sums, counts and gauges that were recorded, by name and attributes.
 func (r *recorder) metrics(tb testing.TB) map[string]float64 {
 	tb.Helper()
-	var data metricdata.ResourceMetrics
-	if err := r.reader.Collect(tb.Context(), &data); err != nil {
+	got, err := r.collect(tb)
+	if err != nil {
 		tb.Fatal(err)
 	}
+	return got
+}
+
+func (r *recorder) collect(tb testing.TB) (map[string]float64, error) {
+	tb.Helper()
+	var data metricdata.ResourceMetrics
+	err := r.reader.Collect(context.WithoutCancel(tb.Context()), &data)
 	got := map[string]float64{}
 	for _, scope := range data.ScopeMetrics {
 		for _, m := range scope.Metrics {
@@ -98,7 +105,7 @@ func (r *recorder) metrics(tb testing.TB) map[string]float64 {
 			}
 		}
 	}
-	return got
+	return got, err
 }
 
 func brokerEvent(id string) event.Event {
@@ -208,6 +215,7 @@ func TestObserver_Metrics(t *testing.T) {
 			"altinn.events.queue.depth altinn.queue.state=discarded,altinn.queue=events":                                                                                                                                                                           1,
 
 			"altinn.events.queue.oldest.age altinn.queue=events": 5,
+			"altinn.events.queue.readable altinn.queue=events":   1,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("metrics (-want +got):\n%s", diff)
@@ -288,18 +296,41 @@ func TestObserver_KeepsTraceParent(t *testing.T) {
 	}
 }
 
-// What keeps the queue from being read is told without its words' numbers.
+// What keeps the queue from being read is told without its words' numbers, and a gauge
+// says so to those who see no more than metrics.
 func TestObserver_StatsFail(t *testing.T) {
 	t.Parallel()
 	r := newRecorder()
 	r.observer(t, func(context.Context) (outbox.Stats, error) {
 		return outbox.Stats{}, errors.New("no disk for " + person)
 	})
-	var data metricdata.ResourceMetrics
-	err := r.reader.Collect(t.Context(), &data)
+	got, err := r.collect(t)
 	if err == nil || !strings.Contains(err.Error(), "queue depth: no disk") || strings.Contains(err.Error(), person) {
 		t.Errorf("Collect: %v", err)
 	}
+	if diff := cmp.Diff(map[string]float64{"altinn.events.queue.readable altinn.queue=events": 0}, got); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
+// A queue that hangs does not keep metrics from being collected.
+func TestObserver_StatsHang(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		r.observer(t, func(ctx context.Context) (outbox.Stats, error) {
+			<-ctx.Done()
+			return outbox.Stats{}, ctx.Err()
+		})
+		began := time.Now()
+		got, err := r.collect(t)
+		if took := time.Since(began); took != 2*time.Second || err == nil {
+			t.Errorf("Collect took %v and returned %v", took, err)
+		}
+		if readable, ok := got["altinn.events.queue.readable altinn.queue=events"]; !ok || readable != 0 {
+			t.Errorf("metrics are %v", got)
+		}
+	})
 }
 
 // Without providers nothing is allocated, and Publish allocates what it does without an
