@@ -217,7 +217,7 @@ func lacks(expr parser.Expr, scraped map[string]map[string]bool) (missing []stri
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		if sum, ok := node.(*parser.AggregateExpr); ok {
 			for _, label := range sum.Grouping {
-				if !labels[label] {
+				if label != "job" && !labels[label] { // Prometheus adds the job
 					missing = append(missing, "label "+label)
 				}
 			}
