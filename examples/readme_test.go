@@ -113,6 +113,25 @@ func TestReadme_Subscribing(t *testing.T) {
 	}
 }
 
+// TestReadme_Inspector runs the README's code for the inspector below a prefix.
+func TestReadme_Inspector(t *testing.T) {
+	t.Parallel()
+	sink := testutil.NewSink(t)
+	mux := http.NewServeMux()
+	mux.Handle("/inspector/", http.StripPrefix("/inspector", sink.Inspector()))
+	e := echo.New() // or with Echo
+	e.Any("/inspector/*", echo.WrapHandler(http.StripPrefix("/inspector", sink.Inspector())))
+	for _, handler := range []http.Handler{mux, e} {
+		for _, path := range []string{"/inspector/", "/inspector/assets/app.js", "/inspector/_sink/requests"} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+			if w.Code != http.StatusOK {
+				t.Errorf("%T: GET %s: %d", handler, path, w.Code)
+			}
+		}
+	}
+}
+
 // inProcess sends requests to a handler.
 type inProcess struct{ handler http.Handler }
 

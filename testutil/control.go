@@ -25,6 +25,7 @@ var crossOrigin = http.NewCrossOriginProtection()
 // control makes a handler of the sink's own mux of a control operation.
 func control(op func(*exchange)) http.HandlerFunc {
 	return operation(func(x *exchange) {
+		keepPrivate(x.header)
 		switch {
 		case crossOrigin.Check(x.request) != nil:
 			x.problem(http.StatusForbidden, foreignOrigin)

@@ -67,7 +67,8 @@
 // GET stream (server-sent events), GET subscriptions and subscriptions/{id}, POST
 // subscriptions/{id}/validate and redeliver, GET faults, DELETE faults/{id}, GET and
 // POST samples, GET export and POST import (NDJSON). Its answers are masked unless
-// reveal=1 is asked for, and hold no token whole.
+// reveal=1 is asked for, and hold no token whole; data in Base64 is not looked into.
+// What is not the page's below /_sink, such as GET events, is never masked.
 //
 // # Golden files, recordings, other languages
 //

@@ -32,18 +32,19 @@ const (
 // machines, and writes that come from pages of other origins anywhere.
 func (s *Sink) Inspector() http.Handler {
 	serve := s.Handler()
-	return localOnly(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !inspects(r.URL.Path) && !strings.HasPrefix(r.URL.Path, controlPath+"/") {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isPrivate(r.URL.Path) {
 			http.NotFound(w, r)
 			return
 		}
 		serve.ServeHTTP(w, r)
-	}))
+	})
 }
 
 // ServeInspector returns the address of the page on which to see what came, and
-// logs it. It opens the socket if it is not open; the page is gone when the test
-// ends, so stop at a breakpoint or wait for as long as you want to look.
+// logs it, which "go test -v" shows. It opens the socket if it is not open, so not in
+// a synctest bubble; the page is gone when the test ends, so stop at a breakpoint or
+// wait for as long as you want to look.
 func (s *Sink) ServeInspector(tb testing.TB) string {
 	tb.Helper()
 	if err := s.listen(); err != nil {
@@ -65,6 +66,19 @@ func inspects(path string) bool {
 	}
 }
 
+// isPrivate reports whether a path is the page's or the control API's, for
+// developers only.
+func isPrivate(path string) bool {
+	return inspects(path) || strings.HasPrefix(path, controlPath+"/")
+}
+
+// keepPrivate keeps answers of the control API out of caches and other pages.
+func keepPrivate(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
 // inspect serves the page and its streams, and leaves the rest to next.
 func (s *Sink) inspect(page, next http.Handler) http.Handler {
 	streams := make(chan struct{}, maxStreams)
@@ -82,6 +96,10 @@ func (s *Sink) inspect(page, next http.Handler) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isPrivate(r.URL.Path) && !isLocal(r) {
+			http.Error(w, foreignHost, http.StatusMisdirectedRequest)
+			return
+		}
 		if !inspects(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
@@ -90,12 +108,14 @@ func (s *Sink) inspect(page, next http.Handler) http.Handler {
 			panic(http.ErrAbortHandler)
 		}
 		defer s.serving.Done()
+		if strings.HasPrefix(r.URL.Path, controlPath) {
+			keepPrivate(w.Header())
+		}
 		handler, ok := direct[r.Method+" "+r.URL.Path]
 		switch {
 		case crossOrigin.Check(r) != nil:
 			writeProblem(w, http.StatusForbidden, foreignOrigin)
 		case ok:
-			w.Header().Set("Cache-Control", "no-store")
 			handler(w, r)
 		case strings.HasPrefix(r.URL.Path, controlPath):
 			w.WriteHeader(http.StatusMethodNotAllowed)
@@ -105,17 +125,24 @@ func (s *Sink) inspect(page, next http.Handler) http.Handler {
 	})
 }
 
-// localOnly refuses requests for other machines' names on a loopback address: they
-// come from a page whose name was made to resolve here.
+// localOnly refuses requests that are not local.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-		if ok && addr.IP.IsLoopback() && !isLocalHost(r.Host) {
-			http.Error(w, "The sink answers to localhost and loopback addresses only.", http.StatusMisdirectedRequest)
+		if !isLocal(r) {
+			http.Error(w, foreignHost, http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+const foreignHost = "The sink answers to localhost and loopback addresses only."
+
+// isLocal reports false of a request for another machine's name on a loopback
+// address: it comes from a page whose name was made to resolve here.
+func isLocal(r *http.Request) bool {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return !ok || !addr.IP.IsLoopback() || isLocalHost(r.Host)
 }
 
 func isLocalHost(host string) bool {

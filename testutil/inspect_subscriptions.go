@@ -24,11 +24,9 @@ type subscriptionView struct {
 }
 
 // view masks what a subscription says of persons, and leaves out the secret of its
-// webhook.
+// webhook, whatever the mask.
 func (v Subscription) view(mask *inspector.Mask) subscriptionView {
-	if !mask.Off {
-		v.EndPoint = mask.Text(withoutQuery(v.EndPoint))
-	}
+	v.EndPoint = mask.Text(withoutQuery(v.EndPoint))
 	v.ResourceFilter = mask.Text(v.ResourceFilter)
 	for _, filter := range []**string{&v.SourceFilter, &v.TypeFilter} {
 		if *filter != nil {

@@ -266,13 +266,12 @@ func TestInspector_Masks(t *testing.T) {
 			}
 		}
 		for _, path := range []string{path, path + "?reveal=1"} {
-			if w := inspect(t, page, "GET", "/_sink/"+path, http.NoBody); path != "subscriptions/1?reveal=1" && path != "subscriptions?reveal=1" &&
-				strings.Contains(w.Body.String(), "secret") {
+			if w := inspect(t, page, "GET", "/_sink/"+path, http.NoBody); strings.Contains(w.Body.String(), "secret") {
 				t.Errorf("%s holds the secret of a webhook", path)
 			}
 		}
 	}
-	for _, path := range []string{"requests?reveal=1", "requests/1?reveal=1", "export?reveal=1"} {
+	for _, path := range []string{"requests?reveal=1", "requests/1?reveal=1", "export?reveal=1", "subscriptions?reveal=1", "subscriptions/1?reveal=1"} {
 		if w := inspect(t, page, "GET", "/_sink/"+path, http.NoBody); !strings.Contains(w.Body.String(), person) {
 			t.Errorf("%s is masked", path)
 		}
@@ -366,6 +365,52 @@ func TestInspector_Mounted(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != tt.status {
 			t.Errorf("%s %s of host %q: %s, want %d", tt.method, tt.path, tt.host, resp.Status, tt.status)
+		}
+	}
+}
+
+// Mounted by a program, the page and the control API refuse other machines' names,
+// and the Events API does not: its clients may know it by any.
+func TestSink_HandlerRefusesOtherHosts(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	server := httptest.NewServer(sink.Handler())
+	defer server.Close()
+	for path, want := range map[string]int{
+		"/": 421, "/assets/app.js": 421, "/_sink/stream": 421, "/_sink/events": 421, "/_sink/requests": 421, "/_sink/nothing": 421,
+		"/events/api/v1/subscriptions/1": 404, "/health": 200,
+	} {
+		for host, want := range map[string]int{"evil.example": want, "": 0} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = host
+			resp, err := server.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if want != 0 && resp.StatusCode != want || want == 0 && resp.StatusCode == http.StatusMisdirectedRequest {
+				t.Errorf("%s of host %q: %s, want %d", path, host, resp.Status, want)
+			}
+		}
+	}
+}
+
+// Answers stay out of caches and of other pages.
+func TestInspector_KeepsAnswersPrivate(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	postEvent(t, sink, "e1")
+	for _, request := range []string{
+		"GET events", "GET requests", "GET requests/1", "GET requests/9", "GET export", "GET export?status=maybe", "POST import", "POST tokens",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		header := inspect(t, sink.Handler(), method, "/_sink/"+path, strings.NewReader(`{}`)).Header()
+		if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" ||
+			header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+			t.Errorf("%s: %v", request, header)
 		}
 	}
 }

@@ -78,6 +78,9 @@ func (s *Sink) Shutdown(ctx context.Context) error {
 // themselves, with the inspector at "/". It expects whole paths, such as
 // "/events/api/v1/app", and serves until the sink is closed.
 //
+// On a connection to a loopback address the inspector and "/_sink" answer only to
+// localhost and to addresses, as Inspector does; the Events API answers to any name.
+//
 // A fault that breaks the connection off needs a connection that can be hijacked,
 // as those of HTTP/1.1 can; elsewhere the handler panics with
 // http.ErrAbortHandler, to the same end.

@@ -42,9 +42,10 @@ type SinkConfig struct {
 	// requests are kept. Defaults to 100,000.
 	MaxEvents int
 
-	// Unmask prints subjects in failures of the assertions as they are. Without
-	// it they are masked, because test output ends up in build logs. Set it when
-	// all test data is synthetic.
+	// Unmask prints subjects in failures of the assertions as they are, and shows
+	// everything but secrets on the inspector's page. Without it both are masked,
+	// because test output ends up in build logs and pages on screens that others
+	// see. Set it when all test data is synthetic.
 	Unmask bool
 
 	// Parties is the register: it turns persons and organisations into parties, for
