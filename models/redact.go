@@ -1,6 +1,7 @@
 package models
 
 import (
+	"html"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -22,10 +23,11 @@ const (
 //
 // Nine or more digits become asterisks if no more than three characters, and
 // none of them a letter, stand between one and the next: "010175-12345" and
-// "897 069 650" are numbers. Digits of any script count. Digits and what stands
-// between them are also found percent-encoded and as JSON escapes. The result
-// has as many bytes as text; text without such a number is returned as it is,
-// without an allocation.
+// "897 069 650" are numbers. White space counts as one character, however much it
+// is. Digits of any script count. Digits and what stands between them are also found
+// percent-encoded, as escapes of JSON and of Go, and as HTML, where a tag counts as
+// one character. The result has as many bytes as text; text without such a number is
+// returned as it is, without an allocation.
 //
 // UUIDs, times as in RFC 3339 with a "T", and IPv4 addresses with or without a
 // port stay, unless other digits are close to the latter two. Shorter numbers
@@ -34,24 +36,24 @@ const (
 // percent-encoded, versions of nine digits, and now and then a hexadecimal id
 // that is not a UUID.
 func Redact(text string) string {
-	percent, backslash := strings.Contains(text, "%"), strings.Contains(text, `\`)
-	for _, r := range [...]reading{{percent: true, json: true}, {percent: true}, {json: true}, {}} {
-		if (percent || !r.percent) && (backslash || !r.json) {
+	percent, escapes := strings.Contains(text, "%"), strings.ContainsAny(text, `\&<`)
+	for _, r := range [...]reading{{percent: true, escapes: true}, {percent: true}, {escapes: true}, {}} {
+		if (percent || !r.percent) && (escapes || !r.escapes) {
 			text = r.redact(text)
 		}
 	}
 	return text
 }
 
-// reading is a way to read text: with percent-encoded bytes decoded, with the
-// escapes of JSON strings decoded, both or neither. Which one is right cannot be
-// told, so Redact tries each.
-type reading struct{ percent, json bool }
+// reading is a way to read text: with percent-encoded bytes decoded, with the escapes
+// of JSON, Go and HTML decoded, both or neither. Which one is right cannot be told, so
+// Redact tries each.
+type reading struct{ percent, escapes bool }
 
 func (r reading) redact(text string) string {
 	var out []byte
 	for i := 0; i < len(text); {
-		if c := text[i]; c < utf8.RuneSelf && classes[c]&hexDigits == 0 && c != '%' && c != '\\' {
+		if c := text[i]; c < utf8.RuneSelf && classes[c]&hexDigits == 0 && c != '%' && c != '\\' && c != '&' {
 			i++ // begins neither a number nor a UUID
 			continue
 		}
@@ -114,13 +116,16 @@ const (
 // char returns of what kind the character is that s begins with, and how many
 // bytes stand for it.
 func (r reading) char(s string) (k kind, n int) {
-	if c := s[0]; c < utf8.RuneSelf && c != '%' && c != '\\' {
-		return kindOf(rune(c)), 1
-	}
-	if r.json && s[0] == '\\' {
-		if c, n := jsonEscape(s); n > 0 {
+	switch c := s[0]; {
+	case c == ' ', c == '\n', c == '\r', c == '\t':
+		return gapChar, len(s) - len(strings.TrimLeft(s, " \n\r\t"))
+	case c == '\\', c == '&', c == '<':
+		if c, n := escape(s); r.escapes && n > 0 {
 			return kindOf(c), n
 		}
+	}
+	if c := s[0]; c < utf8.RuneSelf && c != '%' {
+		return kindOf(rune(c)), 1
 	}
 	if !r.percent && isPunctuationEscape(s) {
 		return otherChar, 3
@@ -155,18 +160,71 @@ func kindOf(c rune) kind {
 	}
 }
 
-// jsonEscape returns the character that the escape at the beginning of s stands
-// for, and the escape's length; 0 if there is none.
-func jsonEscape(s string) (c rune, n int) {
-	switch {
-	case len(s) >= 6 && s[1] == 'u' && hexDigits.has(s[2:6]):
-		code, _ := strconv.ParseUint(s[2:6], 16, 16)
-		return rune(code), 6
-	case len(s) >= 2 && strings.IndexByte(`"\/bfnrt`, s[1]) >= 0:
-		return ' ', 2
+// escape returns the character that the escape at the beginning of s stands for, and
+// the escape's length; 0 if there is none.
+func escape(s string) (c rune, n int) {
+	switch s[0] {
+	case '\\':
+		return backslashEscape(s)
+	case '&':
+		return entity(s)
 	default:
+		return tag(s)
+	}
+}
+
+// backslashEscape is escape for JSON and Go. What was encoded more than once has more
+// than one backslash.
+func backslashEscape(s string) (c rune, n int) {
+	rest := strings.TrimLeft(s, `\`)
+	n = len(s) - len(rest)
+	if rest == "" {
+		return ' ', n
+	}
+	width := 0
+	switch rest[0] {
+	case 'x':
+		width = 2
+	case 'u':
+		width = 4
+	case 'U':
+		width = 8
+	case 'a', 'b', 'f', 'n', 'r', 't', 'v', '"', '\'', '/':
+		return ' ', n + 1
+	}
+	if width > 0 && len(rest) > width && hexDigits.has(rest[1:1+width]) {
+		code, _ := strconv.ParseUint(rest[1:1+width], 16, 32)
+		return rune(code), n + 1 + width //nolint:gosec // no valid rune is no digit either
+	}
+	if n > 1 {
+		return ' ', n
+	}
+	return 0, 0
+}
+
+// entity is escape for "&nbsp;" and "&#160;".
+func entity(s string) (c rune, n int) {
+	const longest = 12 // of those that could stand in a number
+	end := strings.IndexByte(s[:min(len(s), longest)], ';') + 1
+	if end == 0 {
 		return 0, 0
 	}
+	text := html.UnescapeString(s[:end])
+	if text == s[:end] {
+		return 0, 0
+	}
+	c, _ = utf8.DecodeRuneInString(text)
+	return c, end
+}
+
+// tag is escape for "<wbr>" and "</b>".
+func tag(s string) (c rune, n int) {
+	const longest = 12 // of those that could stand in a number
+	end := strings.IndexByte(s[:min(len(s), longest)], '>')
+	if end < 2 || !letters.has(strings.Trim(s[1:end], "/ ")) {
+		return 0, 0
+	}
+	return ' ', end + 1
 }
 
 func isPercentEscape(s string) bool { return len(s) >= 3 && s[0] == '%' && hexDigits.has(s[1:3]) }
