@@ -20,9 +20,12 @@
 //	                     later or another process does: the queue keeps the trace context
 //	process   consumer   Observer.Process around the handling of a pushed event; a child
 //	                     of publish, of which events to POST /events carry the context in
-//	                     the extension traceparent of CloudEvents
+//	                     the extension traceparent of CloudEvents, and linked to the
+//	                     push's request. Of other events it is that request's child.
 //
-// An event that has a traceparent already keeps it: its publish is linked to that one.
+// An event that has a valid traceparent already keeps it. Its publish is in the request's
+// trace and linked to that one; process, and with a queue deliver, are in the other trace,
+// as children of that one: a queue and an event carry a single trace parent.
 //
 // # Metrics
 //
@@ -47,15 +50,20 @@
 // Attributes have few values: messaging.destination.name is the endpoint, altinn.queue
 // is Config.Queue, cloudevents.event_type is one that Altinn has, with
 // "app.instance.process.movedTo" for every task, or "other". error.type is a status, or
-// invalid, rejected, unauthorized, unavailable, handler (of Process), _OTHER.
+// invalid, rejected, unauthorized, unavailable, _OTHER; of Process it is always handler.
 //
 // # Personal data
 //
 // No span and no metric has a subject, data, or a text that the endpoint wrote. The ids
 // of events are in spans, redacted like everything that is logged.
 //
-// Of the conventions for CloudEvents, the attributes source and subject are left out: both
-// may hold a person's number.
+// Of the conventions for CloudEvents, source and subject are left out, because both may
+// hold a person's number; event_id, because messaging.message.id says it; and
+// event_spec_version, because it is always 1.0. Of those for messaging, server.address,
+// server.port and the network attributes are left out, because the HTTP client's own spans
+// have them; client id, conversation id, batch, partition, consumer group, subscription and
+// what describes a destination further, because there is none; and the sizes of messages,
+// which are opt-in.
 //
 // Source: OpenTelemetry semantic conventions for messaging and for CloudEvents (1.43, the
 // newest that go.opentelemetry.io/otel 1.47 has).

@@ -41,6 +41,10 @@ const (
 	opProcess = "process"
 )
 
+// handlerError is the error.type of all that goes wrong in Process: what a handler says
+// is not of Altinn Events.
+const handlerError = "handler"
+
 // operationTypes are what the conventions call them.
 var operationTypes = map[string]string{opPublish: "create", opDeliver: "send", opProcess: "process"}
 

@@ -147,10 +147,10 @@ func (m *meters) failed(ctx context.Context, counter metric.Int64Counter, item o
 }
 
 // processed measures the handling of a pushed event.
-func (m *meters) processed(ctx context.Context, eventType string, err error, took time.Duration) {
+func (m *meters) processed(ctx context.Context, eventType string, failed bool, took time.Duration) {
 	l := label{operation: opProcess, eventType: eventType}
-	if err != nil {
-		l.errorType = "handler"
+	if failed {
+		l.errorType = handlerError
 	}
 	kept := m.labels(l)
 	m.process.Record(ctx, took.Seconds(), kept.record...)

@@ -172,21 +172,26 @@ func (o *Observer) attempted(ctx context.Context, item outbox.Item, err error) {
 //		return observer.Process(ctx, r.Event, func(ctx context.Context) error { return handle(ctx, r) })
 //	})
 //
-// A span that ctx has, such as that of the push's request, is linked to it. Process
-// returns handle's error, of which only whether there is one is recorded.
-func (o *Observer) Process(ctx context.Context, ev event.Event, handle func(context.Context) error) (err error) {
+// A span that ctx has, such as that of the push's request, is linked to it; of an event
+// that does not tell who published it, it is the parent instead. Process returns
+// handle's error, of which only whether there is one is recorded. A panic is an error
+// that goes on.
+func (o *Observer) Process(ctx context.Context, ev event.Event, handle func(context.Context) error) error {
 	eventType := ""
 	if ev.Context != nil {
 		eventType = KnownType(ev.Type())
 	}
+	failed := true // unless handle returns
 	if o.spans != nil {
 		var span trace.Span
 		ctx, span = o.spans.processing(ctx, ev, eventType)
-		defer func() { end(span, err) }()
+		defer func() { processed(span, failed) }()
 	}
 	if o.meters != nil {
 		began := time.Now()
-		defer func() { o.meters.processed(ctx, eventType, err, time.Since(began)) }()
+		defer func() { o.meters.processed(ctx, eventType, failed, time.Since(began)) }()
 	}
-	return handle(ctx)
+	err := handle(ctx)
+	failed = err != nil
+	return err
 }

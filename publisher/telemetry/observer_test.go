@@ -16,10 +16,12 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
 	"github.com/altinn-go/events/models"
@@ -157,7 +159,7 @@ func TestObserver_OneTrace(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{
 			`producer publish of "request": `, `internal request of "": `, `client deliver /events of "publish": 503`,
-			`client deliver /events of "publish": `, `consumer process of "publish": _OTHER`,
+			`client deliver /events of "publish": `, `consumer process of "publish": handler`,
 		}, got); diff != "" {
 			t.Errorf("spans (-want +got):\n%s", diff)
 		}
@@ -293,6 +295,131 @@ func TestObserver_KeepsTraceParent(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{"publish": "b7ad6b7169203331", "process": push.SpanContext().SpanID().String()}, linked); diff != "" {
 		t.Errorf("links (-want +got):\n%s", diff)
+	}
+}
+
+// What is called a trace parent and is none does not tear the trace: publish is no link
+// to its own request, and the delivery stays a child of publish.
+func TestObserver_MalformedTraceParent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		sink := testutil.NewSink(t)
+		observer := r.observer(t, nil)
+		pub := sink.PublisherWithConfig(t, publisher.Config{Queue: outbox.NewMemory(outbox.Config{}), Observer: observer})
+		ctx, request := r.traces.Tracer("test").Start(t.Context(), "request")
+		ev := brokerEvent("e1")
+		ev.SetExtension("traceparent", "16035001577")
+		if err := pub.Publish(ctx, ev); err != nil {
+			t.Fatal(err)
+		}
+		request.End()
+		synctest.Wait()
+		ctx, push := r.traces.Tracer("test").Start(t.Context(), "push")
+		if err := observer.Process(ctx, ev, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		push.End()
+		if diff := cmp.Diff(map[string]string{
+			"request": "", "publish": "request", "deliver /events": "publish", "push": "", "process": "push",
+		}, parents(t, r.spans.Ended())); diff != "" {
+			t.Errorf("parents (-want +got):\n%s", diff)
+		}
+		for _, s := range r.spans.Ended() {
+			if len(s.Links()) != 0 {
+				t.Errorf("%s has links %v", s.Name(), s.Links())
+			}
+		}
+		if got, _ := sink.Events()[0].Extensions()["traceparent"].(string); !strings.Contains(got, request.SpanContext().TraceID().String()) {
+			t.Errorf("the event's traceparent is %q", got)
+		}
+	})
+}
+
+// With a queue, an event's own trace parent is what the queue carries.
+func TestObserver_KeepsTraceParentInQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		pub := testutil.NewSink(t).PublisherWithConfig(t, publisher.Config{Queue: outbox.NewMemory(outbox.Config{}), Observer: r.observer(t, nil)})
+		ev := brokerEvent("e1")
+		ev.SetExtension("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+		if err := pub.Publish(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if diff := cmp.Diff(map[string]string{"publish": "", "deliver /events": "b7ad6b7169203331"}, parents(t, r.spans.Ended())); diff != "" {
+			t.Errorf("parents (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// parents are the parents of spans by name; of one that was not recorded, the id.
+func parents(t *testing.T, spans []sdktrace.ReadOnlySpan) map[string]string {
+	t.Helper()
+	names := map[trace.SpanID]string{}
+	for _, s := range spans {
+		names[s.SpanContext().SpanID()] = s.Name()
+	}
+	got := map[string]string{}
+	for _, s := range spans {
+		parent := names[s.Parent().SpanID()]
+		if parent == "" && s.Parent().IsValid() {
+			parent = s.Parent().SpanID().String()
+		}
+		if _, twice := got[s.Name()]; twice {
+			t.Errorf("%s twice", s.Name())
+		}
+		got[s.Name()] = parent
+	}
+	return got
+}
+
+// A handler that panics has failed, in its span and in metrics, and goes on panicking.
+func TestObserver_ProcessPanics(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	observer := r.observer(t, nil)
+	func() {
+		defer func() {
+			if got := recover(); got != "about "+person {
+				t.Errorf("panicked with %v", got)
+			}
+		}()
+		_ = observer.Process(t.Context(), brokerEvent("e1"), func(context.Context) error { panic("about " + person) })
+	}()
+	span := r.spans.Ended()[0]
+	if status := span.Status(); status.Code != codes.Error || status.Description != "handler" || len(span.Events()) != 0 {
+		t.Errorf("the span ends as %v, with events %v", status, span.Events())
+	}
+	if got := fmt.Sprint(span.Attributes()); !strings.Contains(got, "error.type") || strings.Contains(got, person) {
+		t.Errorf("the span has %s", got)
+	}
+	for series := range r.metrics(t) {
+		if !strings.Contains(series, "error.type=handler") {
+			t.Errorf("series %s", series)
+		}
+	}
+}
+
+// What an event does not have is no attribute.
+func TestObserver_EmptyAttributes(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	observer := r.observer(t, nil)
+	pub := testutil.NewSink(t).PublisherWithConfig(t, publisher.Config{Observer: observer})
+	for _, ev := range []event.Event{{}, brokerEvent(""), brokerEvent("e1")} {
+		_ = pub.Publish(t.Context(), ev)
+		if err := observer.Process(t.Context(), ev, func(context.Context) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, s := range r.spans.Ended() {
+		for _, a := range s.Attributes() {
+			if a.Value.String() == "" {
+				t.Errorf("%s has an empty %s", s.Name(), a.Key)
+			}
+		}
 	}
 }
 

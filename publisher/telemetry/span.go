@@ -18,7 +18,14 @@ import (
 // spans makes the spans.
 type spans struct {
 	tracer trace.Tracer
-	starts kept[label, *start]
+	starts kept[startKey, *start]
+}
+
+// startKey is the kind of a span.
+type startKey struct {
+	label
+
+	own int // attributes of this span alone
 }
 
 // start is what spans of one kind begin with. Options are made once and used again, with
@@ -35,10 +42,10 @@ type opening struct {
 }
 
 // start begins a span. Of l it takes the operation, the endpoint and the event's type;
-// own are the attributes of this span alone, as many each time.
+// own are the attributes of this span alone.
 func (s *spans) start(ctx context.Context, l label, kind trace.SpanKind, own ...attribute.KeyValue) (context.Context, trace.Span) {
 	n := len(own)
-	begin := s.starts.get(l, func() *start {
+	begin := s.starts.get(startKey{l, n}, func() *start {
 		begin := &start{name: strings.TrimSpace(l.operation + " " + l.endpoint)}
 		begin.free.New = func() any {
 			all := append(l.attributes(), make([]attribute.KeyValue, n)...)
@@ -60,8 +67,8 @@ func (s *spans) publishing(ctx context.Context, ev event.Event) (*activity, stri
 	}
 	a := &activity{}
 	a.Context, a.span = s.start(ctx, label{operation: opPublish, eventType: KnownType(eventType)}, trace.SpanKindProducer)
-	if own := parentOf(ev); own != "" {
-		a.span.AddLink(trace.LinkFromContext(withTraceParent(ctx, own)))
+	if own := parentOf(ev); own.IsValid() { //nolint:contextcheck // the event's, not ctx's
+		a.span.AddLink(trace.Link{SpanContext: own})
 		return a, ""
 	}
 	propagation.TraceContext{}.Inject(a.Context, &traceParent) //nolint:contextcheck // the span's
@@ -70,7 +77,13 @@ func (s *spans) publishing(ctx context.Context, ev event.Event) (*activity, stri
 
 func (s *spans) published(span trace.Span, item outbox.Item, err error) {
 	if span.IsRecording() {
-		span.SetAttributes(keyDestination.String(item.Endpoint), keyMessageID.String(messageID(item.ID)))
+		// Of an event that was refused there may be neither.
+		if item.Endpoint != "" {
+			span.SetAttributes(keyDestination.String(item.Endpoint))
+		}
+		if item.ID != "" {
+			span.SetAttributes(keyMessageID.String(messageID(item.ID)))
+		}
 	}
 	end(span, err)
 }
@@ -85,13 +98,28 @@ func (s *spans) delivering(ctx context.Context, item outbox.Item) (context.Conte
 }
 
 func (s *spans) processing(ctx context.Context, ev event.Event, eventType string) (context.Context, trace.Span) {
-	request := trace.SpanContextFromContext(ctx)
-	ctx, span := s.start(withTraceParent(ctx, parentOf(ev)), label{operation: opProcess, eventType: eventType}, trace.SpanKindConsumer,
-		keyMessageID.String(messageID(ev.ID())))
-	if request.IsValid() {
+	var own []attribute.KeyValue
+	if ev.Context != nil && ev.ID() != "" {
+		own = append(own, keyMessageID.String(messageID(ev.ID())))
+	}
+	request, parent := trace.SpanContextFromContext(ctx), parentOf(ev)
+	if parent.IsValid() {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
+	}
+	ctx, span := s.start(ctx, label{operation: opProcess, eventType: eventType}, trace.SpanKindConsumer, own...)
+	if parent.IsValid() && request.IsValid() {
 		span.AddLink(trace.Link{SpanContext: request})
 	}
 	return ctx, span
+}
+
+// processed ends the span of Process.
+func processed(span trace.Span, failed bool) {
+	if failed {
+		span.SetStatus(codes.Error, handlerError)
+		span.SetAttributes(keyErrorType.String(handlerError))
+	}
+	span.End()
 }
 
 // end ends a span. Of an error it has the kind alone: its text is somebody else's.
@@ -136,13 +164,13 @@ func withTraceParent(ctx context.Context, text string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, &carrier)
 }
 
-// parentOf is the trace parent that an event has in itself. Event.Extensions would copy
-// them all.
-func parentOf(ev event.Event) string {
+// parentOf is the trace parent that an event has in itself, if it is one: not everybody's
+// extension of that name is. Event.Extensions would copy them all.
+func parentOf(ev event.Event) trace.SpanContext {
 	attributes, ok := ev.Context.(*event.EventContextV1)
 	if !ok {
-		return ""
+		return trace.SpanContext{}
 	}
 	parent, _ := attributes.Extensions[models.ExtTraceParent].(string)
-	return parent
+	return trace.SpanContextFromContext(withTraceParent(context.Background(), parent))
 }
