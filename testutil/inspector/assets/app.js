@@ -46,7 +46,11 @@ function writeAddress(push) {
 
 const toRequest = {
   open: (number) => { list.selected = number; list.render(); open(number); },
-  close: () => { open(0); $("list").focus({ preventScroll: true }); },
+  close: () => {
+    const focused = document.activeElement === document.body || $("detail").contains(document.activeElement);
+    open(0);
+    if (focused) $("list").focus({ preventScroll: true });
+  },
 };
 const toSubscription = {
   open: (id) => { state.subscription = id; writeAddress(false); show(); },
@@ -102,6 +106,7 @@ let connecting = 0;
 let reconnect;
 let seen; // the message that came last
 let refreshing;
+let marksChanged; // rows say whether a subscription asks for almost the same
 
 function connection(stateName, text) {
   const paused = list.paused && stateName === "live";
@@ -137,6 +142,7 @@ function retry(attempt) {
   if (attempt !== connecting) return;
   stream?.close();
   connection("lost", "Connection lost, trying again…");
+  if (seen) seen.newest = -1; // what is open may be another sink's
   if (!document.hidden) reconnect = setTimeout(connect, 1000);
 }
 
@@ -156,11 +162,14 @@ function receive(message) {
   $("count-subscriptions").textContent = message.subscriptions.toLocaleString("en");
   $("count-faults").textContent = message.faults.length;
   showFaults(message.faults);
-  const changed = seen && (seen.deliveries !== message.deliveries || seen.changes !== message.changes);
+  const changed = seen && ["newest", "cleared", "deliveries", "changes"].some((name) => seen[name] !== message[name]);
+  marksChanged ||= seen && seen.changes !== message.changes;
   seen = message;
   if (changed && !refreshing) {
     refreshing = setTimeout(() => {
       refreshing = 0;
+      if (marksChanged) list.renew();
+      marksChanged = false;
       if (state.view === "subscriptions") show();
       else if (state.view === "events" && state.event) openRequest(state.event, toRequest);
     }, 500);

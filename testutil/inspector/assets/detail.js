@@ -1,5 +1,5 @@
 // One request: what it says, what is wrong with it, and what became of it.
-import { $, h, ask, badge, when, duration, shown, json, exactText, copy, replace, tabs, toast, count } from "./dom.js";
+import { $, h, ask, badge, when, duration, shown, inPre, json, exactText, copy, replace, tabs, toast, count } from "./dom.js";
 
 let revealed = 0; // the number of the request that is shown in clear
 let latest = 0; // the request that was asked for last
@@ -41,7 +41,7 @@ function render(r, to) {
         h("button", { type: "button", class: "small", id: "copy-json", onclick: () => copy(exactText(r.pretty), r.masked ? "JSON, masked," : "JSON") }, "Copy JSON"),
         h("button", { type: "button", class: "small", id: "copy-curl", onclick: () => copy(r.curl, r.masked ? "curl, masked," : "curl") }, "Copy curl"),
         h("button", { type: "button", class: "small danger", id: "delete", onclick: () => remove(r, to) }, "Delete"))),
-    h("p", { class: "muted" }, `#${r.number} · ${r.method} ${r.endpoint} · `, when(r.at), ` · ${count(r.bytes, "byte")}`),
+    h("p", { class: "muted" }, `#${r.number} · `, h("bdi", {}, shown(r.method + " " + r.endpoint)), " · ", when(r.at), ` · ${count(r.bytes, "byte")}`),
     block("Findings", findings(r.findings)),
     r.attributes.length > 0 ? block("Attributes", h("dl", { class: "attributes" }, r.attributes.map((a) => h("div", {},
       h("dt", {}, shown(a.name)),
@@ -50,14 +50,14 @@ function render(r, to) {
       ["Event", () => h("pre", { id: "pretty" }, json(r.pretty, reveal))],
       ["Body as it came", () => h("pre", { id: "raw" }, json(r.raw, reveal))],
       [`Headers (${r.headers.length})`, () => headers(r.headers, reveal)],
-      ["curl", () => h("pre", { id: "curl" }, shown(r.curl, reveal))],
+      ["curl", () => h("pre", { id: "curl" }, inPre(r.curl, reveal))],
     ])),
     r.outcome === "accepted" || r.outcome === "duplicate" ? [
       block("Deliveries", deliveries(r, to)),
       block("Subscriptions", explanations(r, reveal)),
       r.arrivals.length > 1 ? block(`Came ${r.arrivals.length} times`, timeline(r.arrivals, r.number, to)) : null,
       r.timeline.length > 0 ? block("Its instance, in order", timeline(r.timeline, r.number, to)) : null,
-      block("Forward", forward(r)),
+      () => block("Forward", forward(r)),
     ] : null);
 }
 
@@ -134,7 +134,7 @@ export function criteria(all, reveal) {
       h("td", {}, h("span", { class: "badge " + (c.ok ? "" : "err") }, c.ok ? "yes" : "no")),
       h("td", { class: "mono" }, c.name),
       h("td", { class: "mono" }, c.want === "" ? h("em", {}, "empty") : shown(c.want, reveal)),
-      h("td", { class: "mono" }, c.got === "" ? h("em", {}, "none") : shown(c.got, reveal), c.hint ? h("div", { class: "muted" }, c.hint) : null))))));
+      h("td", { class: "mono" }, c.got === "" ? h("em", {}, "none") : shown(c.got, reveal), c.hint ? h("div", { class: "muted" }, shown(c.hint)) : null))))));
 }
 
 function explanations(r, reveal) {
@@ -147,17 +147,31 @@ function explanations(r, reveal) {
   ];
 }
 
+// kept is where the last one was forwarded to, as far as the browser keeps anything.
+function kept(url) {
+  try {
+    if (url === undefined) return localStorage.getItem("forward") ?? "";
+    localStorage.setItem("forward", url);
+  } catch {
+    return "";
+  }
+}
+
+// forward returns the same form for the same request, with what was typed and answered.
+let forwarding = { number: 0 };
 function forward(r) {
+  if (forwarding.number === r.number) return forwarding.form;
   const result = h("p", { class: "muted", role: "status" });
-  const url = h("input", { type: "url", name: "url", required: true, placeholder: "http://127.0.0.1:8080/events" });
-  url.value = localStorage.getItem("forward") ?? "";
+  const url = h("input", { type: "url", name: "url", id: "forward-url", required: true, placeholder: "http://127.0.0.1:8080/events" });
+  url.value = kept();
   const send = async (event) => {
     event.preventDefault();
-    localStorage.setItem("forward", url.value.split("?")[0]); // without its secret
+    kept(url.value.split("?")[0]); // without its secret
     result.textContent = "Posting…";
     const answer = await ask("POST", `requests/${r.number}/forward`, { url: url.value }).catch((error) => ({ error: error.message, tookMs: 0 }));
-    result.textContent = answer.error ? answer.error : `Answered ${answer.status} in ${duration(answer.tookMs)}.`;
+    result.replaceChildren(...answer.error ? shown(answer.error) : [`Answered ${answer.status} in ${duration(answer.tookMs)}.`]);
   };
-  return [h("form", { class: "forward", id: "forward", onsubmit: send },
-    h("label", {}, "Post it once to a receiver, as a webhook gets it", url), h("button", { type: "submit" }, "Forward")), result];
+  forwarding = { number: r.number, form: [h("form", { class: "forward", id: "forward", onsubmit: send },
+    h("label", {}, "Post it once to a receiver, as a webhook gets it", url), h("button", { type: "submit" }, "Forward")), result] };
+  return forwarding.form;
 }

@@ -15,22 +15,26 @@ export function h(tag, props, ...children) {
   return element;
 }
 
-// What is invisible, or turns the direction of what follows.
-const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]|\p{Cs}/gu;
+// What is invisible, looks like a space and is none, or turns the direction of what
+// follows.
+const controls = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]|\p{Cs}/gu;
+const controlsAndBreaks = new RegExp(controls.source + "|[\\t\\n]", "gu");
 const masks = /\*{3,}/g;
 const maxMaskButtons = 200;
 
 const chip = (label) => h("span", { class: "ctl" }, label);
+const point = (char) => "U+" + char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+const spaces = (n) => n === 0 ? "" : chip(point(" ") + (n > 1 ? " × " + n : ""));
 
-// shown returns text as nodes: controls as their code points, and runs of asterisks
+// inPre returns text as nodes: controls as their code points, and runs of asterisks
 // as buttons that call reveal, if there is one.
-export function shown(text, reveal) {
+export function inPre(text, reveal, marked = controls) {
   const nodes = [];
   let buttons = 0;
   const plain = (part) => {
     let from = 0;
-    for (const match of part.matchAll(controls)) {
-      nodes.push(part.slice(from, match.index), chip("U+" + match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0")));
+    for (const match of part.matchAll(marked)) {
+      nodes.push(part.slice(from, match.index), chip(point(match[0])));
       from = match.index + match[0].length;
     }
     nodes.push(part.slice(from));
@@ -45,6 +49,19 @@ export function shown(text, reveal) {
   plain(text.slice(from));
   return nodes.filter((node) => node !== "");
 }
+
+// shown is inPre for text in a line, where spaces at an end, tabs and breaks would not
+// be seen either.
+export function shown(text, reveal) {
+  let from = 0;
+  let to = text.length;
+  while (from < to && text[from] === " ") from++;
+  while (to > from && text[to - 1] === " ") to--;
+  return [spaces(from), inPre(text.slice(from, to), reveal, controlsAndBreaks), spaces(text.length - to)].flat().filter((node) => node !== "");
+}
+
+// plain is shown as text, where no nodes can be.
+export const plain = (text) => shown(text).map((node) => node.textContent ?? node).join("");
 
 // exactParts returns text that the sink sends exactly: strings, and numbers for bytes
 // that are no UTF-8.
@@ -91,16 +108,16 @@ const maxColoured = 64 << 10;
 export function json(exact, reveal) {
   return exactParts(exact).map((part) => {
     if (typeof part !== "string") return chip("\\x" + part.toString(16).padStart(2, "0"));
-    if (part.length > maxColoured) return shown(part, reveal);
+    if (part.length > maxColoured) return inPre(part, reveal);
     const nodes = [];
     let from = 0;
     for (const match of part.matchAll(jsonTokens)) {
-      nodes.push(shown(part.slice(from, match.index), reveal));
+      nodes.push(inPre(part.slice(from, match.index), reveal));
       const kind = match[1] ? (match[2] ? "k" : "s") : match[3] ? "n" : "l";
-      nodes.push(h("span", { class: kind }, shown(match[1] ?? match[0], reveal)), match[2] ?? "");
+      nodes.push(h("span", { class: kind }, inPre(match[1] ?? match[0], reveal)), match[2] ?? "");
       from = match.index + match[0].length;
     }
-    nodes.push(shown(part.slice(from), reveal));
+    nodes.push(inPre(part.slice(from), reveal));
     return nodes;
   });
 }
@@ -132,7 +149,7 @@ export function badge(status, outcome) {
 
 let toastTimer;
 export function toast(text) {
-  $("toast").textContent = text;
+  $("toast").replaceChildren(...shown(text));
   $("toast").hidden = false;
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => { $("toast").hidden = true; }, 6000);
@@ -175,17 +192,25 @@ export async function copy(text, what) {
 }
 
 // replace shows content in a container. If it is about the same thing as before, what
-// was scrolled, opened and focused stays so: "data-key" tells things apart.
+// was scrolled, opened and focused stays so: "data-key" tells things apart. A function
+// returns content that may stand in the container already, and has the focus there.
 export function replace(container, key, ...content) {
   const same = container.dataset.about === String(key);
+  const find = (selector) => same ? [...container.querySelectorAll(selector)] : [];
   const top = same ? container.scrollTop : 0;
-  const open = new Set(same ? [...container.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key) : []);
-  const active = same && container.contains(document.activeElement) ? document.activeElement.dataset.key || document.activeElement.id : "";
-  container.replaceChildren(...content.flat(Infinity).filter(Boolean));
+  const open = new Map(find("details[data-key]").map((d) => [d.dataset.key, d.open]));
+  const scrolled = new Map(find("pre[id]").map((pre) => [pre.id, pre.scrollTop]));
+  const like = (e) => e.id || e.dataset.key || e.tagName + e.textContent;
+  const alike = (name) => [...container.querySelectorAll("a, button, input, summary, [tabindex]")].filter((e) => like(e) === name);
+  const active = same && container.contains(document.activeElement) ? document.activeElement : null;
+  const name = active && like(active);
+  const position = active && alike(name).indexOf(active);
+  container.replaceChildren(...content.flat(Infinity).map((part) => (typeof part === "function" ? part() : part)).filter(Boolean));
   container.dataset.about = key;
-  for (const details of container.querySelectorAll("details[data-key]")) if (open.has(details.dataset.key)) details.open = true;
-  if (active) container.querySelector(`#${CSS.escape(active)}, [data-key="${CSS.escape(active)}"]`)?.focus({ preventScroll: true });
+  for (const details of find("details[data-key]")) details.open = open.get(details.dataset.key) ?? details.open;
+  if (active) (alike(name)[position] ?? container).focus({ preventScroll: true });
   container.scrollTop = top;
+  for (const pre of find("pre[id]")) if (scrolled.get(pre.id)) pre.scrollTop = scrolled.get(pre.id);
 }
 
 // tabs returns a tab list over panels, [name, build] pairs, with the one selected that

@@ -1,5 +1,5 @@
 // Faults: switched on here or by a test, and always in sight while they are on.
-import { $, h, ask, duration, toast } from "./dom.js";
+import { $, h, ask, duration, toast, shown, plain } from "./dom.js";
 
 function text(f) {
   const what = [];
@@ -20,9 +20,9 @@ export function showFaults(faults) {
   if (key === shownFaults) return;
   shownFaults = key;
   $("banner").hidden = faults.length === 0;
-  $("banner-text").textContent = faults.length === 1 ? "A fault is on: " + text(faults[0]) : `${faults.length} faults are on: ` + faults.map(text).join("; ");
-  $("faults").replaceChildren(...faults.map((f) => h("li", {}, h("span", {}, text(f)),
-    h("button", { type: "button", class: "small", "aria-label": "Turn off: " + text(f), onclick: () => ask("DELETE", "faults/" + f.id).then(refresh) }, "Turn off"))));
+  $("banner-text").replaceChildren(...shown(faults.length === 1 ? "A fault is on: " + text(faults[0]) : `${faults.length} faults are on: ` + faults.map(text).join("; ")));
+  $("faults").replaceChildren(...faults.map((f) => h("li", {}, h("span", {}, shown(text(f))),
+    h("button", { type: "button", class: "small", "aria-label": "Turn off: " + plain(text(f)), onclick: () => ask("DELETE", "faults/" + f.id).then(refresh) }, "Turn off"))));
   if (faults.length === 0) $("faults").replaceChildren(h("li", { class: "muted" }, "None. Requests are answered as the service would."));
 }
 

@@ -92,7 +92,7 @@ export class List {
     const generation = this.generation;
     try {
       const answer = await ask("GET", "requests?" + this.pageQuery(this.until, page * pageSize));
-      if (generation !== this.generation) return;
+      if (generation !== this.generation) return "late";
       this.total = answer.total;
       answer.rows.forEach((row, i) => this.rows.set(page * pageSize + i, row));
       this.forgetFar(page * pageSize);
@@ -102,6 +102,17 @@ export class List {
       if (generation === this.generation) this.loading.delete(page);
     }
     this.render();
+  }
+
+  // renew asks again for the rows in view, and forgets the others.
+  async renew() {
+    const [first, last] = this.range();
+    for (const i of this.rows.keys()) if (i < first || i >= last) this.rows.delete(i);
+    this.generation++;
+    this.loading.clear();
+    const pages = [];
+    for (let page = Math.floor(first / pageSize); page * pageSize < last; page++) pages.push(this.load(page));
+    if ((await Promise.all(pages)).includes("late")) this.renew();
   }
 
   forgetFar(near) {
@@ -218,6 +229,7 @@ function rowElement(row) {
     badge(row.status, row.outcome),
     h("span", { class: "type" }, shown(row.type || row.method + " " + row.endpoint)),
     when(row.at),
-    h("span", { class: "about" }, shown(row.reason || [row.subject, row.instance?.split("/").pop() || row.source].filter(Boolean).join(" · "))),
+    h("span", { class: "about" }, [row.reason, ...(row.reason ? [] : [row.subject, row.instance?.split("/").pop() || row.source])]
+      .filter(Boolean).map((text, i) => [i > 0 ? " · " : "", shown(text)])),
     h("span", { class: "marks" }, mark ? h("span", { class: "badge " + mark[0] }, mark[1]) : null));
 }

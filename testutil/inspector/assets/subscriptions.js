@@ -13,7 +13,7 @@ export async function showSubscriptions(selected, to) {
   },
   h("span", { class: "name" }, `${s.id} `, h("span", { class: "badge " + (s.validated ? "" : "warn") }, s.validated ? "validated" : "not validated")),
   h("span", { class: "about mono" }, shown(s.endPoint)),
-  h("span", { class: "about" }, shown(asked(s))),
+  h("span", { class: "about" }, asked(s)),
   h("span", { class: "about" }, `${count(s.delivered, "event")} delivered, ${count(s.failed, "failed attempt")}` + (s.heldBack ? `, ${s.heldBack} held back` : ""))))));
   if (total === 0) {
     replace($("subscriptions"), "none", h("li", { class: "empty" }, h("h2", {}, "Nobody subscribes"),
@@ -27,8 +27,8 @@ export async function showSubscriptions(selected, to) {
 // asked says in a line what a subscription asks for.
 function asked(s) {
   const filters = [["type", s.typeFilter], ["subject", s.subjectFilter], ["source", s.sourceFilter]]
-    .filter(([, value]) => value !== undefined).map(([name, value]) => `${name} ${value === "" ? "empty (!)" : value}`);
-  return [s.resourceFilter, ...filters].join(" · ");
+    .filter(([, value]) => value !== undefined).map(([name, value]) => [` · ${name} `, value === "" ? "empty (!)" : h("bdi", {}, shown(value))]);
+  return [h("bdi", {}, shown(s.resourceFilter)), ...filters];
 }
 
 async function openSubscription(id, to) {
@@ -62,7 +62,7 @@ async function openSubscription(id, to) {
         reveal ? h("button", { type: "button", class: "small", onclick: reveal }, "Show numbers") : null,
         revealed === id ? h("button", { type: "button", class: "small", onclick: () => { revealed = 0; again(); } }, "Mask numbers") : null,
         h("button", { type: "button", class: "small", id: "validate", onclick: async () => { await ask("POST", `subscriptions/${id}/validate`); toast("The validation event was sent."); setTimeout(again, 300); } }, "Send validation event"))),
-    h("p", { class: "muted" }, "made ", when(s.created), ` by ${s.createdBy}`),
+    h("p", { class: "muted" }, "made ", when(s.created), " by ", h("bdi", {}, shown(s.createdBy))),
     h("section", { class: "block", "aria-label": "Filters" }, h("h3", {}, "Filters"), h("dl", { class: "attributes" }, filters.map(([name, value, meaning]) => h("div", {},
       h("dt", {}, name), h("dd", {}, h("span", { class: "value" }, value === "" ? h("em", {}, "empty, which is not the same as none") : shown(value, reveal)), h("span", { class: "meaning" }, meaning)))))),
     section("Events that match", events.filter((e) => e.pushed), id, again, reveal, "None of what is kept matches."),

@@ -296,6 +296,72 @@ func TestDetail_DuplicatesAndInstance(t *testing.T) {
 	in.waitText("#list .row[aria-selected=true]", "created")
 }
 
+// An event that is open is live: what came of it since, and that it is gone.
+func TestDetail_IsLive(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.expect("404 (Not Found)")
+	of := func(id, eventType string) string { return event(id, "type", js("%s", eventType), "resourceinstance", `"x"`) }
+	in.take(of("1", "created"))
+	in.openEvent(1)
+	in.take(of("2", "moved"))
+	in.waitText("[aria-label^='Its instance']", "moved")
+	in.take(of("1", "created"))
+	in.waitText("[aria-label^=Came] h3", "Came 2 times")
+	in.wait(`document.querySelectorAll("#list .row .badge.warn").length === 0`)
+	subscribe(in, `{"endPoint":"https://remote.example/","resourceFilter":"`+resource+`","typeFilter":"Moved"}`)
+	in.waitText("#row-2", "warning")
+	in.waitText(".block[aria-label=Subscriptions]", "does not match")
+	in.sink.Reset()
+	in.waitText("#detail", "Choose a request")
+	in.wait(`!location.search.includes("event=")`)
+}
+
+// What is typed, focused and opened stays while an event is refreshed.
+func TestDetail_RefreshLeavesTheReaderAlone(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	hook := newHook(t)
+	subscribe(in, js(`{"endPoint":%s,"resourceFilter":%s}`, hook.URL+"/hook", resource))
+	hook.waitValidated(in)
+	in.take(event("1"))
+	in.openEvent(1)
+	in.clickText(".explained summary", "Subscription 1") // closes it: the only one stands open
+	in.fill("#forward-url", "http://a.example/b")
+	in.keys(kb.ArrowLeft)
+	again := func() {
+		t.Helper()
+		came := eval[int](in, `document.querySelectorAll("[aria-label^=Came] li").length`)
+		in.take(event("1"))
+		in.wait(`document.querySelectorAll("[aria-label^=Came] li").length === Math.max(2, %s + 1)`, came)
+	}
+	again()
+	in.keys("/c")
+	if typed := eval[string](in, `document.getElementById("forward-url").value`); typed != "http://a.example//cb" {
+		t.Errorf("the field holds %q", typed)
+	}
+	if eval[bool](in, `document.querySelector(".explained").open`) {
+		t.Error("what was closed is open again")
+	}
+	eval[any](in, `%s.focus()`, element("[aria-label=Deliveries] button", "Redeliver"))
+	again()
+	if focused := eval[string](in, `document.activeElement.textContent`); focused != "Redeliver" {
+		t.Errorf("the focus is on %.50q", focused)
+	}
+}
+
+// A browser that stores nothing shows events all the same.
+func TestDetail_WithoutStorage(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.take(event("1"))
+	in.beforeScripts(`Object.defineProperty(window, "localStorage", { get() { throw new DOMException("blocked", "SecurityError"); } })`)
+	in.openEvent(1)
+	in.fill("#forward-url", "http://127.0.0.1:1/")
+	in.clickText("#forward button", "Forward")
+	in.waitText("[aria-label=Forward]", "refused")
+}
+
 // The attempts of a delivery that fails and then succeeds stand on a timeline.
 func TestDetail_Deliveries(t *testing.T) {
 	t.Parallel()

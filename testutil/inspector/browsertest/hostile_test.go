@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/altinn-go/events/testutil"
 )
 
 // exactJS is what an element shows, byte for byte: a control stands there as its
@@ -104,6 +106,54 @@ func TestHostile(t *testing.T) {
 				t.Error("what was sent became more than text")
 			}
 		})
+	}
+}
+
+// What turns the direction of text has no effect outside of the body either.
+func TestHostile_Direction(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	const turned = "\u202e"
+	in.expect("404 (Not Found)")
+	in.post("/events/%E2%80%AEx", event("1"))
+	in.sink.Inject(testutil.Fault{Endpoint: "/events/" + turned, Status: 500})
+	in.openEvent(1)
+	in.wait(`document.querySelectorAll("#detail .ctl").length >= 1 && document.querySelector("#row-1") && !document.getElementById("banner").hidden`)
+	in.clickText(".tabs a", "Faults")
+	in.waitText("#faults", "U+202E")
+	if eval[bool](in, `document.documentElement.outerHTML.includes(%s)`, turned) {
+		t.Error("the page holds what turns its text")
+	}
+}
+
+// White space is shown as it is: what is compared exactly may differ in nothing else.
+func TestHostile_WhiteSpace(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	const spaced = "a  b   c"
+	for _, filter := range []string{"try.this ", spaced} {
+		subscribe(in, js(`{"endPoint":"https://remote.example/","resourceFilter":%s,"typeFilter":%s}`, resource, filter))
+	}
+	in.take(typed("1", spaced))
+	in.post("/events", event("2", "type", js("%s", " try\u00a0this\n\tx"))) // which is refused
+	in.open("?view=subscriptions&subscription=1")
+	in.clickText("[aria-label='Events that do not match'] summary", "#1")
+	seen := func(selector, want string) {
+		t.Helper()
+		in.wait(`[...document.querySelectorAll(%s)].some((e) => e.innerText.includes(%s))`, selector, want)
+	}
+	seen("#subscriptions .about", "try.thisU+0020")
+	seen("#subscriptions .about", spaced)
+	seen("#subscription .value", "try.thisU+0020")
+	seen("#subscription td.mono", "try.thisU+0020")
+	seen("#subscription td.mono", spaced)
+	in.openEvent(1)
+	for _, selector := range []string{"#detail h2", "#detail .value", "#list .type"} {
+		seen(selector, spaced)
+	}
+	in.openEvent(2)
+	for _, selector := range []string{"#detail h2", "#detail .value", "#list .type"} {
+		seen(selector, "U+0020tryU+00A0thisU+000AU+0009x")
 	}
 }
 
