@@ -116,6 +116,8 @@ func (s *Sink) Explain(sub Subscription, ev event.Event) []Criterion {
 			c.Hint = "the filter is empty, which is not the same as none"
 		case strings.EqualFold(c.Want, c.Got):
 			c.Hint = "they differ in upper and lower case only"
+		case strings.EqualFold(strings.TrimSpace(c.Want), strings.TrimSpace(c.Got)):
+			c.Hint = "they differ in white space at their ends"
 		case strings.TrimSuffix(c.Want, "/") == c.Got || c.Name == "sourceFilter" && strings.HasSuffix(c.Want, "/"):
 			c.Hint = "there is a slash at the end of the filter"
 		}

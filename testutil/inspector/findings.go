@@ -174,7 +174,7 @@ func isMovedToInOtherCase(eventType string) bool {
 func (f *findings) subscriptions() {
 	resource := extension(f.Event, models.ExtResource)
 	var types, emptyType, emptySubject []string
-	wanted := false
+	wanted, pushed := false, false
 	for _, filter := range f.Filters {
 		if filter.Resource != resource {
 			continue
@@ -182,6 +182,7 @@ func (f *findings) subscriptions() {
 		switch {
 		case filter.Type == nil || *filter.Type == f.Event.Type():
 			wanted = true
+			pushed = pushed || filter.Subject == nil || *filter.Subject == f.Event.Subject()
 		case *filter.Type == "":
 			emptyType = append(emptyType, strconv.Itoa(filter.Subscription))
 		default:
@@ -191,12 +192,16 @@ func (f *findings) subscriptions() {
 			emptySubject = append(emptySubject, strconv.Itoa(filter.Subscription))
 		}
 	}
+	level := LevelWarning
+	if pushed {
+		level = LevelInfo // another subscription gets it
+	}
 	if emptyType != nil {
-		f.add(LevelWarning, "Subscriptions", "type",
+		f.add(level, "Subscriptions", "type",
 			"An empty type filter matches nothing; leave it out to match all. Subscriptions that have one: %s.", listed(emptyType))
 	}
 	if emptySubject != nil {
-		f.add(LevelWarning, "Subscriptions", "subject",
+		f.add(level, "Subscriptions", "subject",
 			"An empty subject filter matches only events without a subject. Subscriptions that have one: %s.", listed(emptySubject))
 	}
 	if wanted || types == nil {
@@ -206,6 +211,11 @@ func (f *findings) subscriptions() {
 		if strings.EqualFold(other, f.Event.Type()) {
 			f.add(LevelWarning, "Subscriptions", "type",
 				"No subscription matches this type: one asks for %s, which differs in upper and lower case only.", other)
+			return
+		}
+		if strings.EqualFold(strings.TrimSpace(other), strings.TrimSpace(f.Event.Type())) {
+			f.add(LevelWarning, "Subscriptions", "type",
+				"No subscription matches this type: one asks for %q, which has white space around it or lacks it.", other)
 			return
 		}
 	}
