@@ -108,6 +108,15 @@ func TestSink_RecordReplay(t *testing.T) {
 	}
 }
 
+// Editors put a byte order mark before what they save.
+func TestSink_ReplayByteOrderMark(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	if n, err := sink.Replay(strings.NewReader("\ufeff" + brokerBody + "\n")); n != 1 || err != nil {
+		t.Errorf("Replay = %d, %v; want 1", n, err)
+	}
+}
+
 var receivedAt = regexp.MustCompile(`"receivedAt":"[^"]*"`)
 
 func TestSink_ReplayErrors(t *testing.T) {

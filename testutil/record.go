@@ -46,7 +46,8 @@ func (s *Sink) Record(w io.Writer) error {
 
 // Replay takes a recording in, or bare CloudEvents a line each: every event is
 // stored as it stands, with its id and time, as if it had arrived now, and pushed to
-// who subscribes to it. It returns how many it took.
+// who subscribes to it. A byte order mark at the beginning is left out. It returns how
+// many it took.
 //
 // The error names the line that is no event, or longer than 4 MiB; the lines before
 // it have been taken.
@@ -56,7 +57,11 @@ func (s *Sink) Replay(r io.Reader) (taken int, err error) {
 	number := 0
 	for lines.Scan() {
 		number++
-		text := bytes.TrimSpace(lines.Bytes())
+		text := lines.Bytes()
+		if number == 1 {
+			text = bytes.TrimPrefix(text, []byte("\ufeff")) // which editors put before UTF-8
+		}
+		text = bytes.TrimSpace(text)
 		if len(text) == 0 {
 			continue
 		}
