@@ -51,7 +51,8 @@ func (s *Sink) exchange(ctx context.Context, r *http.Request, body []byte) (*exc
 		reply = s.faults.ask(Request{Method: r.Method, Endpoint: endpoint, Header: r.Header, Body: body})
 	}
 	fate := s.answer(ctx, x, reply)
-	if !strings.HasPrefix(endpoint, controlPath) {
+	isBrowsers := !ok && r.Method == http.MethodGet // favicons and the like
+	if !isBrowsers && !strings.HasPrefix(endpoint, controlPath) {
 		s.store.journal(x, fate)
 	}
 	return x, fate

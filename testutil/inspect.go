@@ -1,11 +1,13 @@
 package testutil
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,9 +39,13 @@ func (s *Sink) Inspector() http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		serve.ServeHTTP(w, r)
+		serve.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), withoutAPI{}, true)))
 	})
 }
+
+// withoutAPI is the key of contexts of requests to a handler that does not serve the
+// Events API.
+type withoutAPI struct{}
 
 // ServeInspector returns the address of the page on which to see what came, and
 // logs it, which "go test -v" shows. It opens the socket if it is not open, so not in
@@ -178,18 +184,42 @@ func (s *Sink) inspectExport(w http.ResponseWriter, r *http.Request) {
 	enc := json.NewEncoder(w) // a line each
 	enc.SetEscapeHTML(false)  // which would change data
 	arrivals, _ := s.store.arrivals(0)
+	apart := maskedIDs{}
 	for _, a := range arrivals {
 		if a.accepted == nil || !filter.matches(a) {
 			continue
 		}
+		ev := maskSubjects(a.Event, mask)
+		if !mask.Off {
+			ev.SetID(apart.id(a.accepted.identity, mask))
+		}
 		err := enc.Encode(recordLine{
-			Event: mask.JSON(encodeCloudEvent(maskSubjects(a.Event, mask))), Endpoint: a.Endpoint,
-			ReceivedAt: a.ReceivedAt.UTC(),
+			Event: mask.JSON(encodeCloudEvent(ev)), Endpoint: a.Endpoint, ReceivedAt: a.ReceivedAt.UTC(),
 		})
 		if err != nil {
 			panic(http.ErrAbortHandler) // breaks the file off, so that it is not taken for whole
 		}
 	}
+}
+
+// maskedIDs numbers events that only their masks make the same one, so that an
+// import does not take them for duplicates.
+type maskedIDs map[identity]map[identity]int
+
+func (m maskedIDs) id(of identity, mask *inspector.Mask) string {
+	masked := identity{mask.Text(of.id), mask.Text(of.source)}
+	alike := m[masked]
+	if alike == nil {
+		alike = map[identity]int{}
+		m[masked] = alike
+	}
+	if alike[of] == 0 {
+		alike[of] = len(alike) + 1
+	}
+	if n := alike[of]; n > 1 {
+		return masked.id + "~" + strconv.Itoa(n)
+	}
+	return masked.id
 }
 
 // inspectImport is POST import: Replay of the body.
@@ -200,7 +230,8 @@ func (s *Sink) inspectImport(w http.ResponseWriter, r *http.Request) {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			status = http.StatusRequestEntityTooLarge
 		}
-		writeProblem(w, status, fmt.Sprintf("%v. Events taken before: %d.", models.Redact(err.Error()), taken))
+		writeProblem(w, status, fmt.Sprintf("%s. Events taken before: %d.",
+			strings.TrimSuffix(models.Redact(err.Error()), "."), taken))
 		return
 	}
 	x := &exchange{header: http.Header{}}

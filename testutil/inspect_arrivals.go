@@ -6,10 +6,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
@@ -224,21 +226,23 @@ func (f arrivalFilter) mentions(a arrival) bool {
 			return true
 		}
 	}
-	return containsFold(string(a.Body), f.text) || a.refused != nil && containsFold(a.refused.reason, f.text)
+	body := string(a.Body)
+	return containsFold(body, f.text) || strings.Contains(body, `\`) && containsFold(unescaped(body), f.text) ||
+		a.refused != nil && containsFold(a.refused.reason, f.text)
 }
 
-// containsFold reports whether text contains lower, which is in lower case, letters
-// of ASCII compared without case.
+// containsFold reports whether text contains lower, which is in lower case, in any
+// case.
 func containsFold(text, lower string) bool {
 	if lower == "" {
 		return true
 	}
+	if strings.ContainsFunc(lower, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return strings.Contains(strings.ToLower(text), lower)
+	}
 	first := lower[:1] + strings.ToUpper(lower[:1])
 	for len(text) >= len(lower) {
 		i := strings.IndexAny(text, first)
-		if lower[0] >= 0x80 { // IndexAny takes characters, this is a byte
-			i = strings.IndexByte(text, lower[0])
-		}
 		if i < 0 || len(text)-i < len(lower) {
 			return false
 		}
@@ -248,6 +252,20 @@ func containsFold(text, lower string) bool {
 		text = text[i+1:]
 	}
 	return false
+}
+
+// escapes are those of JSON strings.
+var escapes = regexp.MustCompile(`(?:\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]))+`)
+
+// unescaped returns JSON as a reader sees it, each escape as what it stands for.
+func unescaped(body string) string {
+	return escapes.ReplaceAllStringFunc(body, func(found string) string {
+		var text string
+		if json.Unmarshal([]byte(`"`+found+`"`), &text) != nil {
+			return found
+		}
+		return text
+	})
 }
 
 // arrivalRow is a request in the inspector's list.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/altinn-go/events/models"
@@ -69,7 +70,8 @@ type arrivalDetail struct {
 	Attributes []inspector.Attribute `json:"attributes"`
 	Pretty     inspector.Exact       `json:"pretty"` // the event as stored
 	Raw        inspector.Exact       `json:"raw"`    // the body as it came
-	Bytes      int                   `json:"bytes"`
+	Bytes      int64                 `json:"bytes"`
+	Cut        bool                  `json:"cut,omitempty"` // Raw is the beginning of a body that is too long
 	Headers    []inspector.Header    `json:"headers"`
 	Curl       string                `json:"curl"`
 	Findings   []inspector.Finding   `json:"findings"`
@@ -176,11 +178,15 @@ func (s *Sink) inspectRequest(x *exchange) {
 		Attributes: inspector.Attributes(ev, mask),
 		Pretty:     pretty,
 		Raw:        raw,
-		Bytes:      len(a.Body),
+		Bytes:      int64(len(a.Body)),
+		Cut:        len(a.Body) > maxBodyBytes,
 		Headers:    inspector.Headers(a.Header, mask),
-		Curl:       inspector.Curl(a.method(), s.ownURL()+a.path(), a.Header, a.Body, mask),
+		Curl:       inspector.Curl(a.method(), s.apiURL(x.request)+a.path(), a.Header, a.Body, mask),
 		Findings:   a.findings(filters),
 		Arrivals:   []arrivalRow{}, Timeline: []arrivalRow{}, Deliveries: []deliveryView{}, Explained: []explanation{},
+	}
+	if detail.Cut {
+		detail.Bytes = max(detail.Bytes, a.refused.length)
 	}
 	if e := a.accepted; e != nil {
 		same, instance := s.store.related(e)
@@ -268,22 +274,38 @@ func (s *store) related(e *entry) (same, instance newest) {
 	})
 }
 
-// path is where a request was sent to.
+// path is where a request was sent to. The query of what is no part of the API may
+// be the secret of a webhook, and is left out.
 func (a arrival) path() string {
-	if a.refused != nil && !a.refused.isAPI {
+	switch {
+	case a.refused == nil:
+		return basePath + a.Endpoint
+	case !a.refused.isAPI:
 		return a.Endpoint
+	case a.refused.query == "":
+		return basePath + a.Endpoint
+	default:
+		return basePath + a.Endpoint + "?" + a.refused.query
 	}
-	return basePath + a.Endpoint
 }
 
-// ownURL is where the sink is reached, as commands name it.
-func (s *Sink) ownURL() string {
+// apiURL is where the Events API is reached, as commands name it: if nothing else is
+// known where who asks has reached the inspector, or else where eventsink listens.
+func (s *Sink) apiURL(r *http.Request) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listener != nil {
+	switch {
+	case s.cfg.BaseURL != "":
+		return strings.TrimSuffix(s.cfg.BaseURL, "/")
+	case s.listener != nil:
 		return "http://" + s.listener.Addr().String()
+	case r.Context().Value(withoutAPI{}) != nil || r.Host == "":
+		return "http://127.0.0.1:5080"
+	case r.TLS != nil:
+		return "https://" + r.Host
+	default:
+		return "http://" + r.Host
 	}
-	return "http://127.0.0.1:5080"
 }
 
 // requestArrival returns the request that the path names, or answers 404.

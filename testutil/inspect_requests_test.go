@@ -2,6 +2,7 @@ package testutil_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -131,6 +132,70 @@ func TestInspector_MasksBeforeIndenting(t *testing.T) {
 		}
 		if strings.Contains(got.Curl, "12345") || !strings.Contains(got.Curl, `"n":"**********"`) {
 			t.Errorf("%s: curl is %s", path, got.Curl)
+		}
+	}
+}
+
+// The command names where the API is, and the query of what was refused.
+func TestInspector_CurlAddress(t *testing.T) {
+	t.Parallel()
+	refused := func(cfg testutil.SinkConfig) *testutil.Sink {
+		cfg.Auth = testutil.AuthOff
+		sink := testutil.NewSinkWithConfig(t, cfg)
+		if _, _, err := get(t, sink, "/app/party?after=x&unit=987564321"); err != nil {
+			t.Fatal(err)
+		}
+		if w := inspect(t, sink.Handler(), "POST", "/hook?code=secret", http.NoBody); w.Code != http.StatusNotFound {
+			t.Fatal(w.Code)
+		}
+		return sink
+	}
+	listening := refused(testutil.SinkConfig{})
+	listening.URL()
+	for _, tt := range []struct {
+		sink    *testutil.Sink
+		handler func(*testutil.Sink) http.Handler
+		want    string
+	}{
+		{refused(testutil.SinkConfig{}), (*testutil.Sink).Handler, "http://example.com"}, // which is httptest's
+		{refused(testutil.SinkConfig{}), (*testutil.Sink).Inspector, "http://127.0.0.1:5080"},
+		{listening, (*testutil.Sink).Inspector, listening.URL()},
+		{refused(testutil.SinkConfig{BaseURL: "https://events.example.com/"}), (*testutil.Sink).Inspector, "https://events.example.com"},
+	} {
+		var got struct{ Curl string }
+		decode(t, inspect(t, tt.handler(tt.sink), "GET", "/_sink/requests/1", http.NoBody).Body.String(), &got)
+		if want := tt.want + "/events/api/v1/app/party?after=x&unit=*********"; !strings.Contains(got.Curl, "'"+want+"'") {
+			t.Errorf("%s, want %s", got.Curl, want)
+		}
+		answer := inspect(t, tt.handler(tt.sink), "GET", "/_sink/requests/2?reveal=1", http.NoBody).Body.String()
+		if decode(t, answer, &got); !strings.Contains(got.Curl, tt.want+"/hook") || strings.Contains(answer, "secret") {
+			t.Errorf("%s, want %s/hook", answer, tt.want)
+		}
+	}
+}
+
+// Of a body that is too long the page learns how long it was.
+func TestInspector_CutBody(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	body := strings.Repeat("x", 2_000_000)
+	if resp, _, err := post(t.Context(), sink.Client(), "http://sink", "/app", body); err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/events/api/v1/app", io.MultiReader(strings.NewReader(body)))
+	sink.Handler().ServeHTTP(httptest.NewRecorder(), r) // says nothing of its length
+	mustPost(t, sink, "/app", appBody)
+	for number, want := range []struct {
+		bytes int64
+		cut   bool
+	}{{2_000_000, true}, {1<<20 + 1, true}, {int64(len(appBody)), false}} {
+		var got struct {
+			Bytes int64
+			Cut   bool
+		}
+		decode(t, mustCall(t, sink, "GET", fmt.Sprintf("requests/%d", number+1), ""), &got)
+		if got.Bytes != want.bytes || got.Cut != want.cut {
+			t.Errorf("%d: %+v, want %+v", number+1, got, want)
 		}
 	}
 }

@@ -96,40 +96,47 @@ func TestInspector_Filters(t *testing.T) {
 	mustPost(t, sink, "/app", appBody)                                                                                       // 1
 	postEvent(t, sink, "e2")                                                                                                 // 2
 	postEvent(t, sink, "e2")                                                                                                 // 3
-	postEvent(t, sink, "e4", "no.altinn.broker.published", "x.y", "50015641", "7", "platform.tt02.altinn.no", "ÆRE.example") // 4
+	postEvent(t, sink, "РОССИЯ", `"subject"`, `"data":{"a":"\u00d8ystein \ud83d\ude00 \\u00c5"},"subject"`)                  // 4
+	postEvent(t, sink, "e4", "no.altinn.broker.published", "x.y", "50015641", "7", "platform.tt02.altinn.no", "ÆRE.example") // 5
 	refuse := func(endpoint, body string) {
 		t.Helper()
 		if resp, _, err := post(t.Context(), sink.Client(), "http://sink", endpoint, body); err != nil || resp.StatusCode < 300 {
 			t.Fatalf("%v, %v", resp, err)
 		}
 	}
-	refuse("/app", `{"type":"refused.type","subject":"/party/8"}`) // 5
+	refuse("/app", `{"type":"refused.type","subject":"/party/8"}`) // 6
 	lift := sink.Inject(testutil.Fault{Status: 503})
-	refuse("/app", appBody) // 6
+	refuse("/app", appBody) // 7
 	lift()
 	for _, tt := range []struct {
 		query string
 		want  []int
 	}{
-		{"", []int{6, 5, 4, 3, 2, 1}},
-		{"type=BROKER", []int{3, 2}},
-		{"type=app.instance", []int{6, 1}},
-		{"type=%20x.y%20", []int{4}},
-		{"source=instances/50019855", []int{6, 1}},
-		{"subject=/party/7", []int{4}},
-		{"subject=/person/0101", []int{6, 1}}, // the alternative subject too
-		{"status=accepted", []int{4, 2, 1}},
+		{"", []int{7, 6, 5, 4, 3, 2, 1}},
+		{"type=BROKER", []int{4, 3, 2}},
+		{"type=app.instance", []int{7, 1}},
+		{"type=%20x.y%20", []int{5}},
+		{"source=instances/50019855", []int{7, 1}},
+		{"subject=/party/7", []int{5}},
+		{"subject=/person/0101", []int{7, 1}}, // the alternative subject too
+		{"status=accepted", []int{5, 4, 2, 1}},
 		{"status=duplicate", []int{3}},
-		{"status=refused", []int{5}},
-		{"status=failed", []int{6}},
-		{"status=503", []int{6}},
+		{"status=refused", []int{6}},
+		{"status=failed", []int{7}},
+		{"status=503", []int{7}},
 		{"status=201", []int{1}},
-		{"status=200&type=x.y", []int{4}},
+		{"status=200&type=x.y", []int{5}},
 		{"status=200&type=app", []int{}},
-		{"q=E4", []int{4}},
-		{"q=%C3%86re", []int{4}},
-		{"q=428A4575", []int{6, 1}},
-		{"q=/app", []int{6, 5, 1}},
+		{"q=E4", []int{5}},
+		{"q=%C3%86re", []int{5}},
+		{"q=%D1%80%D0%BE%D1%81%D1%81%D0%B8%D1%8F", []int{4}}, // россия
+		{"q=%D0%A0%D0%9E%D0%A1", []int{4}},
+		{"q=%C3%98YSTEIN", []int{4}},
+		{"q=ystein%20%F0%9F%98%80", []int{4}},
+		{"q=%C3%85", []int{}},
+		{"q=%5Cu00d8", []int{4}},
+		{"q=428A4575", []int{7, 1}},
+		{"q=/app", []int{7, 6, 1}},
 		{"q=no-such-thing", []int{}},
 	} {
 		if _, numbers := getRows(t, sink, tt.query); !slices.Equal(numbers, tt.want) {
@@ -186,6 +193,7 @@ func TestInspector_BadInput(t *testing.T) {
 		{"POST samples", `[]`, 400, "is a JSON array"},
 		{"POST import", `{"no":1}`, 400, "line 1"},
 		{"POST import", "\n\nnonsense", 400, "line 3"},
+		{"POST import", "{", 400, "Path: $. Events taken before: 0."},
 	} {
 		method, path, _ := strings.Cut(tt.request, " ")
 		w := inspect(t, page, method, "/_sink/"+path, strings.NewReader(tt.body))
@@ -465,6 +473,43 @@ func TestInspector_ExportAndImport(t *testing.T) {
 	}
 	if got := string(other.Events()[0].Data()); got != data {
 		t.Errorf("data is %s, want %s", got, data)
+	}
+}
+
+// Events whose ids are alike once they are masked stay several when the export is
+// imported, and one that came twice stays one.
+func TestInspector_MaskedExport(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	for _, id := range []string{"order-01017512345", "order-01017512346", "order-01017512345", "e1", "order-01017512347"} {
+		postEvent(t, sink, id)
+	}
+	postEvent(t, sink, "e2", "platform.tt02.altinn.no", "a.example/01017512345")
+	postEvent(t, sink, "e2", "platform.tt02.altinn.no", "a.example/01017512346")
+	masked := inspect(t, sink.Inspector(), "GET", "/_sink/export", http.NoBody).Body
+	if strings.Contains(masked.String(), "0101751234") {
+		t.Errorf("the export is %s", masked)
+	}
+	other := openSink(t)
+	inspect(t, other.Inspector(), "POST", "/_sink/import", masked)
+	want := []string{"order-***********", "order-***********~2", "e1", "order-***********~3", "e2", "e2~2"}
+	if diff := cmp.Diff(want, ids(other.Events())); diff != "" || len(other.Received()) != 7 {
+		t.Errorf("%d requests with the ids (-want +got):\n%s", len(other.Received()), diff)
+	}
+}
+
+// Browsers ask for more than they are told to.
+func TestInspector_LeavesOutBrowsersRequests(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	for _, request := range []string{
+		"GET /favicon.ico", "GET /.well-known/appspecific/com.chrome.devtools.json", "POST /events/v1/app", "GET /events/api/v1/nothing",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		inspect(t, sink.Handler(), method, path, http.NoBody)
+	}
+	if got, numbers := getRows(t, sink, ""); len(numbers) != 2 || got.Rows[1].Endpoint != "/events/v1/app" || got.Rows[0].Endpoint != "/nothing" {
+		t.Errorf("rows are %+v", got.Rows)
 	}
 }
 

@@ -150,12 +150,14 @@ type refusal struct {
 	Received
 	number int // among accepted and refused requests
 	method string
-	isAPI  bool // the path was below basePath
-	status int  // 0 if nothing was answered
+	isAPI  bool   // the path was below basePath
+	query  string // as it came
+	length int64  // of the body as announced, or -1; the body is kept up to a bound
+	status int    // 0 if nothing was answered
 	reason string
 }
 
-func (r *refusal) size() int { return requestSize(r.Header, r.Body) }
+func (r *refusal) size() int { return requestSize(r.Header, r.Body) + len(r.query) }
 
 // store is what a sink remembers, bounded.
 type store struct {
@@ -251,6 +253,7 @@ func (s *store) journal(x *exchange, fate fate) {
 			Event: looseEvent(x.body), ReceivedAt: time.Now(), Endpoint: x.endpoint, Header: x.request.Header.Clone(), Body: x.body,
 		},
 		method: x.request.Method, isAPI: strings.HasPrefix(x.request.URL.Path, basePath),
+		query: x.request.URL.RawQuery, length: x.request.ContentLength,
 		reason: cmp.Or(x.reason, http.StatusText(x.status)),
 	}
 	switch fate {
