@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher/outbox"
@@ -122,8 +124,16 @@ func (p RetryPolicy) decide(item outbox.Item, err error, now time.Time, random f
 	return outbox.Outcome{State: outbox.Retry, RetryAt: at, Reason: reason(err)}
 }
 
-// reason is err's text as a queue may store it.
-func reason(err error) string { return models.Redact(err.Error()) }
+// reason is err's text as a queue may store it and a terminal show it: redacted, in
+// UTF-8, and without control characters but the white space among them.
+func reason(err error) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return unicode.ReplacementChar
+		}
+		return r // the replacement character for what is no UTF-8
+	}, models.Redact(err.Error()))
+}
 
 // next decides with the clock and real randomness.
 func (p RetryPolicy) next(item *outbox.Item, err error) outbox.Outcome {

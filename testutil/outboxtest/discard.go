@@ -53,6 +53,28 @@ func discardedIsListedInPages(s *setup) {
 	}
 }
 
+// Reasons come from endpoints: one that a store cannot take as it is must not hold up
+// what is settled together with it.
+func discardTakesAnyReason(s *setup) {
+	q := s.open(Config{})
+	r := &recorder{decide: func(it outbox.Item) outbox.Outcome {
+		switch {
+		case it.ID == "ok":
+			return outbox.Outcome{}
+		case it.Attempt == 1:
+			return outbox.Outcome{State: outbox.Retry, RetryAt: time.Now().Add(s.unit), Reason: "\x00\xff"}
+		default:
+			return outbox.Outcome{State: outbox.Discard, Reason: "\x00\xff"}
+		}
+	}}
+	s.enqueue(q, item("no", "a"), item("ok", "b"))
+	s.run(q, r.deliver)
+	s.eventually(q, outbox.Stats{Delivered: 1, Discarded: 1})
+	if list := s.discarded(q, outbox.Page{}); len(list) != 1 || list[0].Reason == "" {
+		s.Errorf("listed %+v, want one with a reason", list)
+	}
+}
+
 func requeuedIsDelivered(s *setup) {
 	q := s.open(Config{})
 	var no atomic.Bool

@@ -117,6 +117,7 @@ var cases = []testCase{
 	{"Retry/UncountedDoesNotCount", nil, uncountedDoesNotCount},
 	{"Discard/LetsSuccessorsPass", nil, discardLetsSuccessorsPass},
 	{"Discard/IsListedInPages", nil, discardedIsListedInPages},
+	{"Discard/TakesAnyReason", nil, discardTakesAnyReason},
 	{"Discard/RequeuedIsDelivered", nil, requeuedIsDelivered},
 	{"Discard/RequeueGoesToTheEndOfTheLine", nil, requeueGoesToTheEnd},
 	{"Stats/CountStates", nil, statsCountStates},

@@ -21,7 +21,8 @@ var indexes string
 const migrationLock = 0x616c_746e_6d69_6772
 
 // Migrate makes or updates the queue's tables: the schema, River's tables in it by
-// River's own migrations, and two indexes of ours on river_job. Call it where you
+// River's own migrations, and two indexes of ours on river_job instead of two of
+// River's, for searching args and metadata. Call it where you
 // migrate your own tables; it may run again at every start and from many processes
 // at once. Of cfg it reads Schema and Logger.
 //
@@ -79,10 +80,12 @@ func unlockMigration(ctx context.Context, conn *pgxpool.Conn) {
 	}
 }
 
-// IndexSQL returns the SQL of what the queue needs beyond River's own migrations:
-// the two indexes that Migrate makes, as statements that change nothing where they
-// exist. On a large table, run them by hand with CREATE INDEX CONCURRENTLY. Of cfg
-// it reads Schema.
+// IndexSQL returns the SQL of what the queue needs beyond River's own migrations: the
+// two indexes that Migrate makes and the two that it drops, as statements that change
+// nothing where that is done. On a large table, run them by hand with CREATE INDEX
+// CONCURRENTLY and DROP INDEX CONCURRENTLY. The queue works with River's two indexes
+// too, at a sixth fewer events per second. To go down River's migrations, make them
+// again first. Of cfg it reads Schema.
 func IndexSQL(cfg Config) string {
 	return strings.ReplaceAll(indexes, "{schema}", cfg.withDefaults().Schema)
 }

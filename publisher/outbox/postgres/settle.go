@@ -42,24 +42,24 @@ type settlement struct {
 	outcome outbox.Outcome
 	goOn    bool // claim the next event of the line
 	next    *work
-	written chan struct{}
+	ok      bool // it was written
+	tried   chan struct{}
 }
 
 // settle writes an outcome and returns the next event of the line, if it is wanted
-// and there to be sent.
-func (l *lines) settle(w *work, out outbox.Outcome, goOn bool) (next *work) {
-	s := &settlement{work: w, outcome: out, goOn: goOn, written: make(chan struct{})}
+// and there to be sent, and whether the outcome was written.
+func (l *lines) settle(w *work, out outbox.Outcome, goOn bool) (next *work, ok bool) {
+	s := &settlement{work: w, outcome: out, goOn: goOn, tried: make(chan struct{})}
 	l.settlements.add(s)
-	<-s.written
-	return s.next
+	<-s.tried
+	return s.next, s.ok
 }
 
 // settleAll writes outcomes and claims what follows, in one transaction. Until that
 // is done the database counts the events as under way, and the workers are busy
 // with them: what a crash sends again is never more.
 //
-// River writes what it knows of once more, up to 250 ms later, and finds nothing to
-// change.
+// What could not be written, River tries to write once more.
 func (l *lines) settleAll(settlements []*settlement) {
 	var heads map[string]*work
 	err := l.retry(l.ctx, func(ctx context.Context) (err error) {
@@ -76,7 +76,8 @@ func (l *lines) settleAll(settlements []*settlement) {
 		if head == nil && (more || !s.goOn || err != nil) {
 			names = append(names, s.work.line) // somebody there may be about to be parked
 		}
-		close(s.written)
+		s.ok = err == nil
+		close(s.tried)
 	}
 	l.wake(names...)
 }

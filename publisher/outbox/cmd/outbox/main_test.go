@@ -26,7 +26,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.M(m).Run()) }
 
-const person = "01017512345"
+const (
+	person       = "01017512345"
+	organisation = "897069650"
+)
 
 // sendFunc is a Sender.
 type sendFunc func(outbox.Item) error
@@ -232,5 +235,31 @@ func testBadCalls(t *testing.T, store string) {
 	}
 	if _, err := os.Stat(strings.TrimPrefix(missing, "sqlite:")); err == nil {
 		t.Error("a store that was missing has been made")
+	}
+}
+
+// Numbers are masked wherever in an event they stand, also where nobody should have put
+// them.
+func TestPrinter_MasksOddPlaces(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	err := printer{out: &out}.printRecord(outbox.Record{
+		Item: outbox.Item{
+			ID: person, Source: person, Type: person, Endpoint: person, TraceParent: person,
+			Body: []byte(`{"x` + person + `":"y","num":` + organisation + `,"list":["` + person + `"],"flag":true,"id":"` + person + `"}`),
+		},
+		Reason: person,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := out.String()
+	if strings.Contains(got, person) || strings.Contains(got, organisation) {
+		t.Errorf("a number is shown:\n%s", got)
+	}
+	for _, want := range []string{`"x***********": "y"`, `"num": "*********"`, `"flag": true`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not shown:\n%s", want, got)
+		}
 	}
 }

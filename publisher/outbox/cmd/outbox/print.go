@@ -65,8 +65,8 @@ type row struct {
 func (p printer) row(r *outbox.Record) row {
 	out := row{
 		Number: r.Seq, Status: r.Status.String(), Since: r.Since,
-		ID: p.text(r.ID), Type: p.text(r.Type), Source: p.text(r.Source), Endpoint: r.Endpoint,
-		PublishedAt: r.PublishedAt, Attempts: r.Attempt, Reason: r.Reason, TraceParent: r.TraceParent,
+		ID: p.text(r.ID), Type: p.text(r.Type), Source: p.text(r.Source), Endpoint: p.text(r.Endpoint),
+		PublishedAt: r.PublishedAt, Attempts: r.Attempt, Reason: p.text(r.Reason), TraceParent: p.text(r.TraceParent),
 	}
 	if !r.NextAttempt.IsZero() {
 		out.NextAttempt = &r.NextAttempt
@@ -115,22 +115,28 @@ func (p printer) event(body []byte) json.RawMessage {
 	if json.Unmarshal(body, &members) != nil {
 		return quote("not shown: the stored event is no JSON object")
 	}
+	shown := make(map[string]json.RawMessage, len(members))
 	for name, value := range members {
 		var text string
 		switch isText := json.Unmarshal(value, &text) == nil; {
 		case name == "data" || name == "data_base64":
-			members[name] = quote("masked")
+			value = quote("masked")
 		case isText && (name == "subject" || name == models.ExtAlternativeSubject):
-			members[name] = quote(models.MaskSubject(text))
+			value = quote(models.MaskSubject(text))
 		case isText && name != "time":
-			members[name] = quote(p.text(text))
+			value = quote(p.text(text))
+		case !isText:
+			if masked := p.text(string(value)); masked != string(value) {
+				value = quote(masked)
+			}
 		}
+		shown[p.text(name)] = value
 	}
-	shown, err := json.Marshal(members)
+	all, err := json.Marshal(shown)
 	if err != nil {
 		return quote("not shown")
 	}
-	return bytes.TrimSpace(shown)
+	return bytes.TrimSpace(all)
 }
 
 // text masks numbers in what should have none.
