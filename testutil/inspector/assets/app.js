@@ -29,10 +29,14 @@ function readAddress() {
   state.view = ["events", "subscriptions", "faults"].includes(view) ? view : "events";
   state.event = Number(params.get("event")) || 0;
   state.subscription = Number(params.get("subscription")) || 0;
+  const status = params.get("status") ?? ""; // the menu has no codes
+  if (/^[1-5]\d\d$/.test(status) && ![...filters.elements.status.options].some((o) => o.value === status)) filters.elements.status.add(new Option(status, status));
   for (const name of filterNames) filters.elements[name].value = params.get(name) ?? "";
 }
 
-function writeAddress(push) {
+// writeAddress writes where the page is; as a new step if told to, from which Back goes
+// back. A step that only opened something is undone by closing it.
+function writeAddress(push, opened = null) {
   const params = new URLSearchParams({ view: state.view });
   list.unshared = false;
   for (const [name, value] of query()) {
@@ -41,11 +45,19 @@ function writeAddress(push) {
   }
   if (state.view === "events" && state.event) params.set("event", state.event);
   if (state.view === "subscriptions" && state.subscription) params.set("subscription", state.subscription);
-  history[push ? "pushState" : "replaceState"](null, "", "?" + params);
+  if (push) history.pushState({ opened }, "", "?" + params);
+  else history.replaceState(history.state, "", "?" + params);
+}
+
+let leaving = false; // a step that popstate is to come of
+function closed(what) {
+  if (history.state?.opened !== what) return writeAddress(false);
+  leaving = true;
+  history.back();
 }
 
 const toRequest = {
-  open: (number) => { list.selected = number; list.render(); open(number); },
+  open,
   close: () => {
     const focused = document.activeElement === document.body || $("detail").contains(document.activeElement);
     open(0);
@@ -53,20 +65,29 @@ const toRequest = {
   },
 };
 const toSubscription = {
-  open: (id) => { state.subscription = id; writeAddress(false); show(); },
-  close: () => { state.subscription = 0; writeAddress(false); show(); },
+  open: (id) => {
+    const push = !state.subscription;
+    state.subscription = id;
+    writeAddress(push, "subscription");
+    show();
+  },
+  close: () => { state.subscription = 0; closed("subscription"); show(); },
 };
 
 function open(number) {
+  const push = !state.event;
   state.event = number;
-  writeAddress(false);
+  if (number) writeAddress(push, "event");
+  else closed("event");
+  showEvent(number);
+}
+
+function showEvent(number) {
   document.querySelector("#view-events .panes").classList.toggle("open", number > 0);
+  list.selected = number;
+  list.render();
   if (number) openRequest(number, toRequest);
-  else {
-    list.selected = 0;
-    list.render();
-    closeRequest();
-  }
+  else closeRequest();
 }
 
 function show() {
@@ -210,19 +231,22 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const params = new URLSearchParams(link.getAttribute("href"));
   state.view = params.get("view");
-  if (params.has("subscription")) state.subscription = Number(params.get("subscription"));
+  for (const name of ["subscription", "event"]) if (params.has(name)) state[name] = Number(params.get(name));
   writeAddress(true);
   show();
-  if (params.has("event")) toRequest.open(Number(params.get("event")));
+  if (state.view === "events") showEvent(state.event);
 });
 
 addEventListener("popstate", () => {
+  if (leaving) { // what is shown is right, and the filter may be newer than the address
+    leaving = false;
+    return writeAddress(false);
+  }
   const before = String(query());
   readAddress();
   show();
   if (String(query()) !== before) connect(list.paused);
-  list.selected = state.event;
-  open(state.event);
+  showEvent(state.event);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -235,10 +259,17 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (typing) return;
-  const actions = {
-    j: () => list.step(1), k: () => list.step(-1), g: () => list.toNewest(), p: pause, "?": () => $("dialog-help").showModal(),
-    "/": () => { state.view = "events"; show(); $("filter-q").focus(); $("filter-q").select(); },
+  const search = () => {
+    if (state.view !== "events") {
+      state.view = "events";
+      writeAddress(true);
+      show();
+    }
+    $("filter-q").focus();
+    $("filter-q").select();
   };
+  const actions = { p: pause, "?": () => $("dialog-help").showModal(), "/": search };
+  if (state.view === "events") Object.assign(actions, { j: () => list.step(1), k: () => list.step(-1), g: () => list.toNewest() });
   if (!actions[event.key]) return;
   event.preventDefault();
   actions[event.key]();
@@ -293,7 +324,5 @@ readAddress();
 writeAddress(false); // what must not stand in it may have come with it
 startFaults();
 show();
-closeRequest();
-list.selected = state.event;
-if (state.event) open(state.event);
+showEvent(state.event);
 connect();

@@ -41,7 +41,8 @@ export function startFaults() {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const field = (name) => form.elements[name].value;
-    const fault = { endpoint: field("endpoint") };
+    const [endpoint, method] = field("endpoint").split(" ").reverse();
+    const fault = { endpoint, method };
     if (what() === "status") {
       fault.status = Number(field("status"));
       if (field("retryAfter")) fault.retryAfter = field("retryAfter") + "s";

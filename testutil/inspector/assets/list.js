@@ -22,6 +22,7 @@ export class List {
     this.newest = 0; // the newest there was
     this.total = 0;
     this.pending = 0; // rows that came and are not shown
+    this.wanted = -1; // index of the row to choose once it is loaded
     this.selected = 0;
     this.paused = false;
     this.element.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -48,6 +49,7 @@ export class List {
     else if (keep && this.until < now.until) page = await ask("GET", "requests?" + this.pageQuery(this.until, 0));
     if (generation !== this.generation) return;
     this.rows.clear();
+    this.wanted = -1;
     this.newest = now.until;
     this.until = page.until;
     this.total = page.total;
@@ -81,6 +83,7 @@ export class List {
     this.generation++; // what is being loaded has other indexes
     this.loading.clear();
     this.rows = moved;
+    if (this.wanted >= 0) this.wanted += added;
     this.until = newest;
     this.total += added;
     this.render();
@@ -170,6 +173,8 @@ export class List {
     clearTimeout(this.loadTimer);
     if (missing.size > 0) this.loadTimer = setTimeout(() => missing.forEach((page) => this.load(page)), 40);
     this.summary();
+    const wanted = this.rows.get(this.wanted);
+    if (wanted) this.choose(wanted.number);
   }
 
   summary() {
@@ -191,8 +196,7 @@ export class List {
   }
 
   choose(number) {
-    this.selected = number;
-    this.render();
+    this.wanted = -1;
     this.open(number);
   }
 
@@ -201,17 +205,18 @@ export class List {
     return -1;
   }
 
-  // step moves the selection; rows that are not loaded yet end it.
+  // step moves the selection.
   step(by) {
-    const at = this.indexOfSelected();
-    const i = at < 0 ? 0 : Math.max(0, Math.min(this.total - 1, at + by));
-    const row = this.rows.get(i);
-    if (!row) return;
+    if (this.total === 0) return;
+    let at = this.indexOfSelected();
+    if (at < 0 && by < 0) at = 0;
+    const i = Math.max(0, Math.min(this.total - 1, at + by));
     const top = i * rowHeight;
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop) this.element.scrollTop = top;
     else if (top + rowHeight > scrollTop + clientHeight) this.element.scrollTop = top + rowHeight - clientHeight;
-    this.choose(row.number);
+    this.wanted = i;
+    this.render();
   }
 
   key(event) {

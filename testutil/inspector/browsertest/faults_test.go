@@ -48,9 +48,12 @@ func TestFaults_OfEachEndpoint(t *testing.T) {
 	t.Parallel()
 	in := setup(t)
 	in.open("?view=faults")
-	in.choose("[name=endpoint]", "/app")
+	in.choose("[name=endpoint]", "POST /app")
 	in.clickText("#fault-form button", "Switch on")
-	in.waitText("#faults", "/app")
+	in.waitText("#faults", "POST /app")
+	if want := (testutil.Fault{Endpoint: "/app", Method: "POST", Status: 503}); in.sink.Faults()[0] != want {
+		t.Errorf("the fault is %+v, want %+v", in.sink.Faults()[0], want)
+	}
 	if status := in.post("/app", appEvent("x")); status != 503 {
 		t.Errorf("/app: %d, want 503", status)
 	}

@@ -283,6 +283,90 @@ func TestList_KeysOfAListBox(t *testing.T) {
 	}
 }
 
+// The last row is chosen however many there are, and j goes on where it is.
+func TestList_EndOfALongList(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.fillUp(350)
+	in.open("")
+	in.wait(`document.querySelector("#row-350")`)
+	eval[any](in, `document.getElementById("list").focus()`)
+	in.keys(kb.End)
+	in.wait(`document.querySelector("#row-1")?.getAttribute("aria-selected") === "true"`)
+	in.waitText("#detail", "#1 · ")
+	in.keys("k")
+	in.waitText("#detail", "#2 · ")
+	in.keys(kb.Home)
+	in.waitText("#detail", "#350 · ")
+}
+
+// The list's keys are the list's: in another view they open nothing.
+func TestList_KeysOfOtherViews(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.take(typed("1", "first"), typed("2", "second"))
+	in.open("")
+	in.waitTypes("second", "first")
+	in.clickText(".tabs a", "Subscriptions")
+	in.waitText("#subscriptions", "Nobody subscribes")
+	in.keys("jk/")
+	in.wait(`document.activeElement.id === "filter-q" && location.search.includes("view=events")`)
+	in.waitText("#detail", "Choose a request")
+	eval[any](in, `history.back()`)
+	in.wait(`document.getElementById("view-subscriptions").checkVisibility() && location.search.includes("view=subscriptions")`)
+}
+
+// Back closes an event, as the page's own button does, and the filter stays.
+func TestList_BackClosesTheEvent(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.take(typed("1", "first"), typed("2", "second"))
+	subscribe(in, `{"endPoint":"https://remote.example/","resourceFilter":"`+resource+`"}`)
+	in.emulate(390, 844, "light")
+	in.open("")
+	in.waitTypes("second", "first")
+	length := eval[int](in, `history.length`)
+	in.show(2)
+	in.wait(`!document.getElementById("list").checkVisibility()`)
+	eval[any](in, `history.back()`)
+	in.wait(`document.getElementById("list").checkVisibility() && !location.search.includes("event=")`)
+	in.show(1)
+	in.keys("k")
+	in.waitText("#detail h2", "second")
+	in.click("#detail .back")
+	in.wait(`document.getElementById("list").checkVisibility() && !location.search.includes("event=") && !history.state?.opened`)
+	in.show(1)
+	in.emulate(1440, 900, "light")
+	in.fill("[name=type]", "first")
+	in.waitTypes("first")
+	eval[any](in, `document.activeElement.blur()`)
+	in.keys(kb.Escape)
+	in.waitText("#detail", "Choose a request")
+	in.wait(`location.search.includes("type=first") && !location.search.includes("event=") && document.querySelector("[name=type]").value === "first"`)
+	in.clickText(".tabs a", "Subscriptions")
+	in.click("#subscriptions button")
+	in.waitText("#subscription h2", "Subscription 1")
+	eval[any](in, `history.back()`)
+	in.waitText("#subscription", "Choose a subscription")
+	in.clickText(".tabs a", "Events")
+	if grown := eval[int](in, `history.length`) - length; grown > 3 {
+		t.Errorf("the history has grown by %d steps", grown)
+	}
+}
+
+// An address may ask for the code of an answer, which the menu does not offer.
+func TestList_FilterByCode(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.take(typed("1", "fine"))
+	in.post("/events", event("2", "type", `"refused"`, "resource", `"none"`))
+	in.open("?status=400")
+	in.waitTypes("refused")
+	in.wait(`document.querySelector("#filters [name=status]").value === "400" && location.search.includes("status=400")`)
+	in.click("#reset-filters")
+	in.waitTypes("refused", "fine")
+}
+
 func TestList_Filters(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
