@@ -1,6 +1,7 @@
 package inspector_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"testing"
@@ -68,6 +69,9 @@ func FuzzMask_JSON(f *testing.F) {
 		masked := mask.JSON([]byte(text))
 		if !json.Valid(masked) {
 			t.Errorf("%q became %q, which is no JSON", text, masked)
+		}
+		if lines := func(b []byte) int { return bytes.Count(inspector.Pretty(b), []byte("\n")) }; lines(masked) != lines([]byte(text)) {
+			t.Errorf("%q became %q, which has other members", text, masked)
 		}
 		if number := digits.Find(masked); number != nil && digits.MatchString(mask.Text(string(number))) {
 			t.Errorf("%q became %q", text, masked)
