@@ -1,5 +1,5 @@
 // The page: where it is, what it listens to, its keys and dialogs.
-import { $, h, ask, toast, copy, count } from "./dom.js";
+import { $, h, ask, toast, copy, count, openDialog } from "./dom.js";
 import { List } from "./list.js";
 import { openRequest, closeRequest } from "./detail.js";
 import { showSubscriptions } from "./subscriptions.js";
@@ -268,7 +268,7 @@ document.addEventListener("keydown", (event) => {
     $("filter-q").focus();
     $("filter-q").select();
   };
-  const actions = { p: pause, "?": () => $("dialog-help").showModal(), "/": search };
+  const actions = { p: pause, "?": () => openDialog("help"), "/": search };
   if (state.view === "events") Object.assign(actions, { j: () => list.step(1), k: () => list.step(-1), g: () => list.toNewest() });
   if (!actions[event.key]) return;
   event.preventDefault();
@@ -276,9 +276,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 $("pause").addEventListener("click", pause);
-$("help").addEventListener("click", () => $("dialog-help").showModal());
+$("help").addEventListener("click", () => openDialog("help"));
 
-$("clear").addEventListener("click", () => { $("dialog-clear").returnValue = ""; $("dialog-clear").showModal(); });
+$("clear").addEventListener("click", () => openDialog("clear"));
 $("dialog-clear").addEventListener("close", async () => {
   if ($("dialog-clear").returnValue !== "ok") return;
   await ask("DELETE", "events");
@@ -294,7 +294,7 @@ $("sample").addEventListener("click", async () => {
       toast(`Sent ${count(sent, "event")}: ${type}`);
     },
   }, type)));
-  $("dialog-sample").showModal();
+  openDialog("sample");
 });
 
 const exportLink = () => {
@@ -306,12 +306,12 @@ $("export").addEventListener("click", () => {
   $("export-mask").hidden = document.documentElement.dataset.unmasked === "true";
   $("export-reveal").checked = false;
   exportLink();
-  $("dialog-export").showModal();
+  openDialog("export");
 });
 $("export-reveal").addEventListener("change", exportLink);
 $("export-link").addEventListener("click", () => $("dialog-export").close());
 
-$("import").addEventListener("click", () => { $("dialog-import").returnValue = ""; $("dialog-import").showModal(); });
+$("import").addEventListener("click", () => openDialog("import"));
 $("dialog-import").addEventListener("close", async () => {
   const file = $("import-file").files[0];
   if ($("dialog-import").returnValue !== "ok" || !file) return;

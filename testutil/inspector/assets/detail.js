@@ -29,6 +29,7 @@ export function closeRequest() {
 
 function render(r, to) {
   const reveal = r.masked ? () => { revealed = r.number; to.again(); } : null;
+  const body = (id, exact) => (exact === "" ? h("p", { id, class: "muted" }, "No body") : h("pre", { id }, json(exact, reveal)));
   const block = (title, ...content) => h("section", { class: "block", "aria-label": title }, h("h3", {}, title), content);
   replace($("detail"), r.number,
     h("div", { class: "detail-head" },
@@ -38,31 +39,35 @@ function render(r, to) {
       h("div", { class: "buttons" },
         reveal ? h("button", { type: "button", class: "small", id: "reveal", onclick: reveal }, "Show numbers") : null,
         revealed === r.number ? h("button", { type: "button", class: "small", id: "reveal", onclick: () => { revealed = 0; to.again(); } }, "Mask numbers") : null,
-        h("button", { type: "button", class: "small", id: "copy-json", onclick: () => copy(exactText(r.pretty), r.masked ? "JSON, masked," : "JSON") }, "Copy JSON"),
+        r.pretty === "" ? null : h("button", { type: "button", class: "small", id: "copy-json", onclick: () => copy(exactText(r.pretty), r.masked ? "JSON, masked," : "JSON") }, "Copy JSON"),
         h("button", { type: "button", class: "small", id: "copy-curl", onclick: () => copy(r.curl, r.masked ? "curl, masked," : "curl") }, "Copy curl"),
         h("button", { type: "button", class: "small danger", id: "delete", onclick: () => remove(r, to) }, "Delete"))),
-    h("p", { class: "muted" }, `#${r.number} · `, h("bdi", {}, shown(r.method + " " + r.endpoint)), " · ", when(r.at), ` · ${count(r.bytes, "byte")}`),
+    h("p", { class: "muted" }, `#${r.number} · `, h("bdi", {}, shown(r.method + " " + r.endpoint)), " · ", when(r.at), ` · ${count(r.bytes, "byte")}`,
+      r.cut ? [" ", h("span", { class: "badge warn", title: "What came after this was not kept." }, "cut")] : null),
     block("Findings", findings(r.findings)),
     r.attributes.length > 0 ? block("Attributes", h("dl", { class: "attributes" }, r.attributes.map((a) => h("div", {},
       h("dt", {}, shown(a.name)),
       h("dd", {}, h("span", { class: "value" }, shown(a.value, reveal)), h("span", { class: "meaning" }, a.meaning)))))) : null,
     h("section", { class: "block", "aria-label": "Content" }, tabs("Content", [
-      ["Event", () => h("pre", { id: "pretty" }, json(r.pretty, reveal))],
-      ["Body as it came", () => h("pre", { id: "raw" }, json(r.raw, reveal))],
+      ["Event", () => body("pretty", r.pretty)],
+      ["Body as it came", () => body("raw", r.raw)],
       [`Headers (${r.headers.length})`, () => headers(r.headers, reveal)],
       ["curl", () => h("pre", { id: "curl" }, inPre(r.curl, reveal))],
     ])),
     r.outcome === "accepted" || r.outcome === "duplicate" ? [
-      block("Deliveries", deliveries(r, to)),
+      block("Deliveries" + newestOf(r.deliveries, r.deliveriesTotal), deliveries(r, to)),
       block("Subscriptions", explanations(r, reveal)),
-      r.arrivals.length > 1 ? block(`Came ${r.arrivals.length} times`, timeline(r.arrivals, r.number, to)) : null,
-      r.timeline.length > 0 ? block("Its instance, in order", timeline(r.timeline, r.number, to)) : null,
+      r.arrivals.length > 1 ? block(`Came ${count(r.relatedTotal ?? r.arrivals.length, "time")}` + newestOf(r.arrivals, r.relatedTotal), timeline(r.arrivals, r.number, to)) : null,
+      r.timeline.length > 0 ? block("Its instance, in order" + newestOf(r.timeline, r.instanceTotal), timeline(r.timeline, r.number, to)) : null,
       () => block("Forward", forward(r)),
     ] : null);
 }
 
+// newestOf says how many there are of what is shown, if that is not all.
+export const newestOf = (shownOnes, total) => (total > shownOnes.length ? `, ${total.toLocaleString("en")} in all, the newest ${shownOnes.length}` : "");
+
 async function remove(r, to) {
-  if (r.arrivals.length > 1 && !confirm(`Delete all ${r.arrivals.length} arrivals of this event?`)) return;
+  if (r.arrivals.length > 1 && !confirm(`Delete all ${r.relatedTotal ?? r.arrivals.length} arrivals of this event?`)) return;
   await ask("DELETE", `requests/${r.number}`);
   to.close();
 }
@@ -113,11 +118,13 @@ export function attempts(all) {
 
 function deliveries(r, to) {
   if (r.deliveries.length === 0) return h("p", { class: "muted" }, "It was pushed to nobody. Why not stands below.");
-  const groups = Map.groupBy(r.deliveries, (d) => d.subscription);
-  return [...groups].map(([id, all]) => h("div", { class: "card" },
-    h("p", {}, h("a", { href: `?view=subscriptions&subscription=${id}` }, `Subscription ${id}`), " ", h("span", { class: "mono" }, shown(all[0].endPoint)), " ",
-      h("button", { type: "button", class: "small", onclick: () => redeliver(id, r.number, to.again) }, "Redeliver")),
-    attempts(all)));
+  return [...Map.groupBy(r.deliveries, (d) => d.push).values()].map((all) => {
+    const { subscription: id, endPoint } = all[0];
+    return h("div", { class: "card" },
+      h("p", {}, h("a", { href: `?view=subscriptions&subscription=${id}` }, `Subscription ${id}`), " ", h("span", { class: "mono" }, shown(endPoint)), " ",
+        h("button", { type: "button", class: "small", onclick: () => redeliver(id, r.number, to.again) }, "Redeliver")),
+      attempts(all));
+  });
 }
 
 export async function redeliver(subscription, number, then) {
@@ -126,6 +133,8 @@ export async function redeliver(subscription, number, then) {
   setTimeout(then, 300);
 }
 
+const hint = (c) => (c.hint ? h("div", { class: "muted" }, shown(c.hint)) : null);
+
 // criteria returns the table of why an event is pushed, or not.
 export function criteria(all, reveal) {
   return h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Criteria" }, h("table", {},
@@ -133,8 +142,10 @@ export function criteria(all, reveal) {
     h("tbody", {}, all.map((c) => h("tr", {},
       h("td", {}, h("span", { class: "badge " + (c.ok ? "" : "err") }, c.ok ? "yes" : "no")),
       h("td", { class: "mono" }, c.name),
-      h("td", { class: "mono" }, c.want === "" ? h("em", {}, "empty") : shown(c.want, reveal)),
-      h("td", { class: "mono" }, c.got === "" ? h("em", {}, "none") : shown(c.got, reveal), c.hint ? h("div", { class: "muted" }, shown(c.hint)) : null))))));
+      c.name === "policy" // asks of who subscribes, not of the event
+        ? h("td", { class: "mono", colspan: 2 }, shown(c.want + " for " + c.got, reveal), hint(c))
+        : [h("td", { class: "mono" }, c.want === "" ? h("em", {}, "empty") : shown(c.want, reveal)),
+          h("td", { class: "mono" }, c.got === "" ? h("em", {}, "none") : shown(c.got, reveal), hint(c))])))));
 }
 
 function explanations(r, reveal) {

@@ -150,9 +150,18 @@ export function badge(status, outcome) {
 let toastTimer;
 export function toast(text) {
   $("toast").replaceChildren(...shown(text));
-  $("toast").hidden = false;
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { $("toast").hidden = true; }, 6000);
+  toastTimer = setTimeout(() => $("toast").replaceChildren(), 6000);
+}
+
+// openDialog shows a dialog with the toast in it: what is outside of it is dimmed, and
+// not read out.
+export function openDialog(name) {
+  const dialog = $("dialog-" + name);
+  dialog.returnValue = "";
+  dialog.append($("toast"));
+  dialog.addEventListener("close", () => document.body.append($("toast")), { once: true });
+  dialog.showModal();
 }
 
 // ask sends a request to the sink and returns the answer's JSON; null if it has none.

@@ -1,6 +1,6 @@
 // Subscriptions: what each asks for, what it got, and why.
 import { $, h, ask, when, shown, count, replace, toast } from "./dom.js";
-import { attempts, criteria, redeliver } from "./detail.js";
+import { attempts, criteria, newestOf, redeliver } from "./detail.js";
 
 let revealed = 0;
 let latest = 0;
@@ -43,6 +43,7 @@ async function openSubscription(id, to) {
   }
   if (latest !== id) return;
   const { subscription: s, events, deliveries, masked } = answer;
+  const [matches, others] = [events.filter((e) => e.pushed), events.filter((e) => !e.pushed)];
   const reveal = masked ? () => { revealed = id; again(); } : null;
   const filters = [
     ["endPoint", s.endPoint, "Where events are pushed to. What follows a question mark is its secret, and not shown."],
@@ -52,7 +53,7 @@ async function openSubscription(id, to) {
     ["sourceFilter", s.sourceFilter, "The event's source has to be below this."],
     ["consumer", s.consumer, "Who subscribes, and has to be allowed to read the resource."],
   ].filter(([, value]) => value !== undefined);
-  const byEvent = [...Map.groupBy(deliveries, (d) => d.eventId).values()].reverse();
+  const pushes = [...Map.groupBy(deliveries, (d) => d.push).values()].reverse();
   replace($("subscription"), id,
     h("div", { class: "detail-head" },
       h("button", { type: "button", class: "back small", onclick: to.close }, "← Back"),
@@ -65,15 +66,17 @@ async function openSubscription(id, to) {
     h("p", { class: "muted" }, "made ", when(s.created), " by ", h("bdi", {}, shown(s.createdBy))),
     h("section", { class: "block", "aria-label": "Filters" }, h("h3", {}, "Filters"), h("dl", { class: "attributes" }, filters.map(([name, value, meaning]) => h("div", {},
       h("dt", {}, name), h("dd", {}, h("span", { class: "value" }, value === "" ? h("em", {}, "empty, which is not the same as none") : shown(value, reveal)), h("span", { class: "meaning" }, meaning)))))),
-    section("Events that match", events.filter((e) => e.pushed), id, again, reveal, "None of what is kept matches."),
-    section("Events that do not match", events.filter((e) => !e.pushed), id, again, reveal, "Everything that is kept matches."),
-    h("section", { class: "block", "aria-label": "Deliveries" }, h("h3", {}, "Deliveries, the newest event first"),
-      byEvent.length === 0 ? h("p", { class: "muted" }, "Nothing was pushed.") : byEvent.map((all) => h("div", { class: "card" },
-        h("p", {}, h("strong", {}, shown(all[0].type)), " ", h("span", { class: "mono muted" }, shown(all[0].eventId))), attempts(all)))));
+    section("Events that match", matches, answer.matchesTotal, id, again, reveal, "None of what is kept matches."),
+    section("Events that do not match", others, answer.othersTotal, id, again, reveal, "Everything that is kept matches."),
+    answer.notLookedAt > 0 ? h("p", { class: "muted" }, `${count(answer.notLookedAt, "older event")} ${answer.notLookedAt === 1 ? "was" : "were"} not compared.`) : null,
+    h("section", { class: "block", "aria-label": "Deliveries" }, h("h3", {}, "Deliveries, the newest event first" + newestOf(deliveries, answer.deliveriesTotal)),
+      pushes.length === 0 ? h("p", { class: "muted" }, "Nothing was pushed.") : pushes.map((all) => h("div", { class: "card" },
+        h("p", {}, h("strong", {}, shown(all[0].type)), " ", h("span", { class: "mono muted" }, shown(all[0].eventId)),
+          all[0].request ? [" ", h("a", { href: `?view=events&event=${all[0].request}` }, `#${all[0].request}`)] : null), attempts(all)))));
 }
 
-function section(title, events, id, again, reveal, none) {
-  return h("section", { class: "block", "aria-label": title }, h("h3", {}, `${title} (${events.length})`),
+function section(title, events, total, id, again, reveal, none) {
+  return h("section", { class: "block", "aria-label": title }, h("h3", {}, `${title} (${(total ?? events.length).toLocaleString("en")}${total > events.length ? `, the newest ${events.length}` : ""})`),
     events.length === 0 ? h("p", { class: "muted" }, none) : events.map((e) => h("details", { class: "explained", "data-key": "event-" + e.number },
       h("summary", {}, h("span", { class: "badge " + (e.pushed ? "" : "off") }, e.pushed ? "matches" : e.criteria.filter((c) => !c.ok).map((c) => c.name).join(", ")),
         " ", shown(e.type), " ", h("span", { class: "muted" }, when(e.at), ` · #${e.number}`)),

@@ -51,6 +51,19 @@ func TestActions_Samples(t *testing.T) {
 	}
 }
 
+// What is told while a dialog is open stands in it, where it is seen and read out.
+func TestActions_ToastInDialog(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.open("")
+	in.click("#sample")
+	in.clickText("#samples button", "app.instance.created")
+	in.waitText("#dialog-sample #toast", "Sent 1 event")
+	in.wait(`document.getElementById("toast").contains(document.elementFromPoint(...(({ x, y, width, height }) => [x + width / 2, y + height / 2])(document.getElementById("toast").getBoundingClientRect())))`)
+	in.clickText("#dialog-sample menu button", "Close")
+	in.wait(`document.getElementById("toast").parentElement === document.body`)
+}
+
 func TestActions_ClearAsksBefore(t *testing.T) {
 	t.Parallel()
 	in := setup(t)

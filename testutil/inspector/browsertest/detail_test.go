@@ -296,12 +296,63 @@ func TestDetail_DuplicatesAndInstance(t *testing.T) {
 	in.waitText("#list .row[aria-selected=true]", "created")
 }
 
+// Nothing is wider than its pane, and small windows keep room for what they show.
+func TestDetail_Fits(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	furnish(in)
+	subscribe(in, js(`{"endPoint":%s,"resourceFilter":%s}`, "https://remote.example/"+strings.Repeat("x", 200), resource))
+	for _, size := range [][2]int64{{1440, 900}, {844, 390}, {768, 1024}, {390, 844}, {320, 640}} {
+		in.emulate(size[0], size[1], "light")
+		in.open("")
+		in.wait(`document.querySelector("#row-7")`)
+		if height := eval[float64](in, `document.getElementById("list").clientHeight`); height < 200 {
+			t.Errorf("%v: the list is %v pixels high", size, height)
+		}
+		if out := eval[[]string](in, `[...document.querySelectorAll(".actions button")].filter((e) => {
+			const { left, right, bottom } = e.getBoundingClientRect();
+			const actions = e.parentElement;
+			return left < 0 || right > innerWidth || bottom > innerHeight || actions.scrollWidth > actions.clientWidth;
+		}).map((e) => e.textContent)`); len(out) > 0 {
+			t.Errorf("%v: out of sight are %q", size, out)
+		}
+		in.openEvent(4)
+		in.clickText("[role=tab]", "Headers")
+		if widths := eval[[]int](in, `((e) => [e.scrollWidth, e.clientWidth])(document.getElementById("detail"))`); widths[0] > widths[1] {
+			t.Errorf("%v: the event is %d pixels wide in a pane of %d", size, widths[0], widths[1])
+		}
+		if broken := eval[[]string](in, `[...document.querySelectorAll("#headers tbody td:first-child")].filter((e) => e.clientHeight > 60 && !e.nextSibling.querySelector("details") && e.nextSibling.clientHeight < e.clientHeight)
+			.map((e) => e.textContent)`); len(broken) > 0 {
+			t.Errorf("%v: broken in the middle are %q", size, broken)
+		}
+		in.fits()
+	}
+}
+
+// A request without a body has none to look at or copy, and one whose body was cut
+// says so.
+func TestDetail_NoBodyAndTooMuch(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	in.post("/events", "")
+	in.post("/events", event("1", "data", js("%s", strings.Repeat("y", 1<<20))))
+	in.openEvent(1)
+	in.waitText("#pretty", "No body")
+	if eval[bool](in, `!!document.getElementById("copy-json")`) {
+		t.Error("the page offers to copy JSON where there is none")
+	}
+	in.openEvent(2)
+	in.waitText("#detail .badge.warn", "cut")
+}
+
 // An event that is open is live: what came of it since, and that it is gone.
 func TestDetail_IsLive(t *testing.T) {
 	t.Parallel()
 	in := setup(t)
 	in.expect("404 (Not Found)")
-	of := func(id, eventType string) string { return event(id, "type", js("%s", eventType), "resourceinstance", `"x"`) }
+	of := func(id, eventType string) string {
+		return event(id, "type", js("%s", eventType), "resourceinstance", `"x"`)
+	}
 	in.take(of("1", "created"))
 	in.openEvent(1)
 	in.take(of("2", "moved"))

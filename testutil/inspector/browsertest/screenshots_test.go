@@ -30,10 +30,10 @@ func TestScreenshots(t *testing.T) {
 		shoot(in, "empty-"+scheme)
 		furnish(in)
 		lift := in.sink.Inject(fault503)
-		for _, size := range [][2]int64{{1440, 900}, {390, 844}} {
+		for _, size := range [][2]int64{{1440, 900}, {844, 390}, {390, 844}, {320, 640}} {
 			in.emulate(size[0], size[1], scheme)
 			for _, view := range views {
-				if size[0] > 1000 || slices.Contains([]string{"list", "event", "subscription", "faults"}, view.name) {
+				if size[0] > 1000 || slices.Contains([]string{"list", "event", "headers", "subscription", "faults"}, view.name) {
 					view.open(in)
 					shoot(in, fmt.Sprintf("%s-%s-%d", view.name, scheme, size[0]))
 				}

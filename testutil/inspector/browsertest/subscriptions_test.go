@@ -124,6 +124,30 @@ func TestSubscriptions_Why(t *testing.T) {
 	}
 }
 
+// Pushes of different events are told apart though their ids are the same, and lists
+// that end at a bound say how much there is.
+func TestSubscriptions_PushesAndTotals(t *testing.T) {
+	t.Parallel()
+	in := setup(t)
+	hook := newHook(t)
+	subscribe(in, js(`{"endPoint":%s,"resourceFilter":%s}`, hook.URL, resource))
+	hook.waitValidated(in)
+	in.take(event("1", "source", `"https://one.example/"`), event("1", "source", `"https://two.example/"`))
+	in.open("?view=subscriptions&subscription=1")
+	cards := `[...document.querySelectorAll("#subscription [aria-label=Deliveries] .card")].filter((e) => e.querySelector("a"))`
+	in.wait(cards + `.length === 2 && ` + cards + `.every((e) => e.querySelectorAll("li").length === 1)`)
+	in.clickText("#subscription [aria-label=Deliveries] a", "#1")
+	in.waitText("#detail .attributes", "https://one.example/")
+	for i := range 300 {
+		in.take(event(fmt.Sprint("more", i), "resourceinstance", `"x"`))
+	}
+	in.open("?view=subscriptions&subscription=1")
+	in.waitText("[aria-label='Events that match'] h3", "302, the newest 50")
+	in.waitText("#subscription [aria-label=Deliveries] h3", "in all, the newest 200")
+	in.openEvent(302)
+	in.waitText("[aria-label^='Its instance'] h3", "300 in all, the newest 200")
+}
+
 func TestSubscriptions_DeliveriesAndAgain(t *testing.T) {
 	t.Parallel()
 	in := setupWithConfig(t, testutil.SinkConfig{Auth: testutil.AuthOff, RetryScale: 10_000})
