@@ -14,15 +14,20 @@ type HealthConfig struct {
 	// Stats is that of the queue. Required.
 	Stats func(context.Context) (outbox.Stats, error)
 
-	// Relaying reports whether events are being delivered: Publisher.Relaying. Nil: not
-	// asked.
+	// Relaying reports whether there is somebody to deliver events: Publisher.Relaying,
+	// which a queue that cannot be worked through makes false, but not an endpoint that
+	// takes nothing. Nil: not asked.
 	Relaying func() bool
 
 	// MaxAge is how old the oldest event may be that is not delivered. Defaults to
 	// 15 min; -1 is no limit.
+	//
+	// Of a readiness probe it takes -1, and the age an alert: with a limit, an endpoint
+	// that is down for as long makes every replica unready at once, though all of them
+	// can still take requests and queue events.
 	MaxAge time.Duration
 
-	// Timeout bounds the look at the queue. Defaults to 2 s.
+	// Timeout bounds the look at the queue. Defaults to 2 s; -1 is no limit.
 	Timeout time.Duration
 }
 
@@ -42,7 +47,12 @@ type health struct {
 // the reason. It has no error text of the database, because probes are often public.
 //
 // With Echo: e.GET("/health/events", echo.WrapHandler(telemetry.Health(cfg))).
+//
+// It panics if cfg has no Stats.
 func Health(cfg HealthConfig) http.Handler {
+	if cfg.Stats == nil {
+		panic("telemetry.Health: HealthConfig.Stats is nil, want the method of that name of a queue")
+	}
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = 15 * time.Minute
 	}
@@ -50,8 +60,12 @@ func Health(cfg HealthConfig) http.Handler {
 		cfg.Timeout = 2 * time.Second
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), cfg.Timeout)
-		defer cancel()
+		ctx := r.Context()
+		if cfg.Timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, cfg.Timeout)
+			defer cancel()
+		}
 		h := health{Status: "ok", Relaying: cfg.Relaying == nil || cfg.Relaying()}
 		s, err := cfg.Stats(ctx)
 		age := ageOf(s)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,38 @@ func TestHealth(t *testing.T) {
 		relaying, failure = true, errors.New("password of "+person)
 		check("unreadable", 503, map[string]any{"reason": "the queue cannot be read"})
 	})
+}
+
+// The look at the queue ends after Timeout, which -1 turns off.
+func TestHealth_Timeout(t *testing.T) {
+	t.Parallel()
+	for timeout, want := range map[time.Duration]int{0: http.StatusServiceUnavailable, time.Minute: http.StatusOK, -1: http.StatusOK} {
+		synctest.Test(t, func(t *testing.T) {
+			h := telemetry.Health(telemetry.HealthConfig{Timeout: timeout, Stats: func(ctx context.Context) (outbox.Stats, error) {
+				select {
+				case <-ctx.Done():
+				case <-time.After(3 * time.Second):
+				}
+				return outbox.Stats{}, ctx.Err()
+			}})
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+			if w.Code != want {
+				t.Errorf("with %v: %d, want %d", timeout, w.Code, want)
+			}
+		})
+	}
+}
+
+// A check of no queue is a mistake that shows at once and not at the first probe.
+func TestHealth_NoStats(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, "Stats is nil") {
+			t.Errorf("Health panicked with %q", text)
+		}
+	}()
+	telemetry.Health(telemetry.HealthConfig{})
 }
 
 // The publisher says whether it relays.
