@@ -25,6 +25,7 @@ import (
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/altinn"
+	"github.com/altinn-go/events/publisher/outbox"
 	"github.com/altinn-go/events/publisher/outbox/sqlite"
 	"github.com/altinn-go/events/publisher/telemetry"
 	"github.com/altinn-go/events/testutil"
@@ -80,13 +81,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	meters := metric.NewMeterProvider(metric.WithReader(exporter))
-	queue, err := sqlite.New(db, sqlite.Config{})
+	var queue *sqlite.Queue // has the observer, which asks it
+	observer, err := telemetry.New(telemetry.Config{
+		TracerProvider: noop.NewTracerProvider(), MeterProvider: meters,
+		Stats: func(ctx context.Context) (outbox.Stats, error) { return queue.Stats(ctx) },
+	})
 	if err != nil {
 		return err
 	}
-	observer, err := telemetry.New(telemetry.Config{TracerProvider: noop.NewTracerProvider(), MeterProvider: meters, Stats: queue.Stats})
+	queue, err = sqlite.New(db, sqlite.Config{Observer: observer})
 	if err != nil {
-		return errors.Join(err, queue.Close(ctx))
+		return err
 	}
 	client, err := altinn.NewClient(sink.URL(), altinn.Config{Credentials: sink.Credentials()})
 	if err != nil {
@@ -104,7 +109,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	e := echo.New()
 	e.HideBanner = true
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
-	e.GET("/health/events", echo.WrapHandler(telemetry.Health(telemetry.HealthConfig{Stats: queue.Stats, Relaying: pub.Relaying})))
+	e.GET("/health/events", echo.WrapHandler(telemetry.Health(telemetry.HealthConfig{Stats: queue.Stats, Relaying: pub.Relaying, MaxAge: -1})))
 	err = serve(ctx, *addr, e, stdout, func() { publishEvery(ctx, pub, observer, *every) })
 
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -1,17 +1,20 @@
 // Package telemetry shows publishing to OpenTelemetry: it is a publisher.Observer that
 // makes spans and metrics, and a health check for readiness probes.
 //
+//	var queue *sqlite.Queue // has the observer, which asks it
 //	observer, err := telemetry.New(telemetry.Config{
 //		TracerProvider: otel.GetTracerProvider(),
 //		MeterProvider:  otel.GetMeterProvider(),
-//		Stats:          queue.Stats,
+//		Stats:          func(ctx context.Context) (outbox.Stats, error) { return queue.Stats(ctx) },
 //	})
 //	...
+//	queue, err = sqlite.New(db, sqlite.Config{Observer: observer})
+//	...
 //	pub, err := publisher.New(client, publisher.Config{Queue: queue, Observer: observer})
-//	e.GET("/health/events", echo.WrapHandler(telemetry.Health(telemetry.HealthConfig{Stats: queue.Stats, Relaying: pub.Relaying})))
+//	e.GET("/health/events", echo.WrapHandler(telemetry.Health(telemetry.HealthConfig{Stats: queue.Stats, Relaying: pub.Relaying, MaxAge: -1})))
 //
-// Give sqlite.Config and postgres.Config the same Observer, for PublishTx. Nothing is
-// global: without a provider its part is not recorded and allocates nothing.
+// The queue has the same Observer as the publisher, for PublishTx. Nothing is global:
+// without a provider its part is not recorded and allocates nothing.
 //
 // # Spans
 //
@@ -46,6 +49,10 @@
 // shares it reports them: take the maximum over processes, never the sum. A counter
 // counts its process's events, and has no series before the first of a kind, nor after a
 // restart: alerts.yml in examples/observability shows how to alert on that first one.
+//
+// Published counts what the caller was told. What PublishTx has written is accepted, also
+// if its transaction is rolled back afterwards. A Publish to a publisher that is closed is
+// in no metric and no span: its ErrClosed is the caller's to report.
 //
 // Attributes have few values: messaging.destination.name is the endpoint, altinn.queue
 // is Config.Queue, cloudevents.event_type is one that Altinn has, with

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ import (
 	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/outbox"
+	"github.com/altinn-go/events/publisher/outbox/sqlite"
 	"github.com/altinn-go/events/publisher/telemetry"
 	"github.com/altinn-go/events/testutil"
 )
@@ -399,6 +401,45 @@ func TestObserver_ProcessPanics(t *testing.T) {
 		if !strings.Contains(series, "error.type=handler") {
 			t.Errorf("series %s", series)
 		}
+	}
+}
+
+// What is counted as accepted is what Publish and PublishTx told their callers.
+func TestObserver_Accepted(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	observer := r.observer(t, nil)
+	db, err := sqlite.OpenDB(filepath.Join(t.TempDir(), "events.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue, err := sqlite.New(db, sqlite.Config{Observer: observer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(queue.Close(context.WithoutCancel(t.Context())), db.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(queue.PublishTx(t.Context(), tx, brokerEvent("e1")), tx.Rollback()); err != nil {
+		t.Fatal(err)
+	}
+	pub := testutil.NewSink(t).PublisherWithConfig(t, publisher.Config{Observer: observer})
+	if err := pub.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := pub.Publish(t.Context(), brokerEvent("e2")); !errors.Is(err, publisher.ErrClosed) {
+		t.Errorf("Publish after Close: %v", err)
+	}
+	if diff := cmp.Diff(map[string]float64{
+		"altinn.events.published altinn.outcome=accepted,altinn.queue=events,cloudevents.event_type=no.altinn.broker.published": 1,
+	}, r.metrics(t)); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 }
 
