@@ -1,5 +1,10 @@
 package models
 
+import (
+	"fmt"
+	"log/slog"
+)
+
 // FileTransfer is what events need of a broker file transfer, as the Broker
 // API's overview answers with it. Other fields of the answer are ignored when
 // it is decoded; a field of the wrong JSON type is an error.
@@ -32,6 +37,31 @@ type Recipient struct {
 
 	// PartyID is the recipient's party, in decimal; see SenderPartyID.
 	PartyID string `json:"-"`
+}
+
+// Format writes id, resource and status, whatever the verb: who sends and who receives
+// may be persons.
+func (t FileTransfer) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "file transfer %s of %s, %s", Redact(t.ID), Redact(t.ResourceID), Redact(t.Status))
+}
+
+// LogValue returns id, resource and status.
+func (t FileTransfer) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("id", Redact(t.ID)),
+		slog.String("resource", Redact(t.ResourceID)),
+		slog.String("status", Redact(t.Status)),
+	)
+}
+
+// Format writes the recipient, masked, and the status, whatever the verb.
+func (r Recipient) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%s, %s", Redact(r.Recipient), Redact(r.Status))
+}
+
+// LogValue returns the recipient, masked, and the status.
+func (r Recipient) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("recipient", Redact(r.Recipient)), slog.String("status", Redact(r.Status)))
 }
 
 // The states of a file transfer, as the Broker API spells them.

@@ -1,7 +1,11 @@
 package models_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,4 +68,27 @@ func FuzzFileTransfer_Decode(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFileTransfer_PrintsNoParties(t *testing.T) {
+	t.Parallel()
+	recipient := models.Recipient{Recipient: "0192:987564321", Status: models.RecipientInitialized}
+	transfer := models.FileTransfer{
+		ID: "da4ceacc-ad44-4e54-99b6-b58e3c13c785", ResourceID: "r-1", Status: models.FileTransferPublished,
+		Sender: "0192:123456789", Recipients: []models.Recipient{recipient},
+	}
+	var logged bytes.Buffer
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", slog.Any("transfer", transfer), slog.Any("recipient", recipient))
+	texts := []string{logged.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		texts = append(texts, fmt.Sprintf(verb, transfer), fmt.Sprintf(verb, []models.Recipient{recipient}))
+	}
+	for _, text := range texts {
+		if strings.Contains(text, "987564321") || strings.Contains(text, "123456789") {
+			t.Errorf("a number is printed: %s", text)
+		}
+	}
+	if got := fmt.Sprint(transfer); got != "file transfer da4ceacc-ad44-4e54-99b6-b58e3c13c785 of r-1, Published" {
+		t.Errorf("got %s", got)
+	}
 }

@@ -52,6 +52,11 @@ func (i Instance) LogValue() slog.Value {
 	)
 }
 
+// Format writes the instance's id and app and its owner, masked, whatever the verb.
+func (i Instance) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "instance %s of %s, owner %s", Redact(i.ID), Redact(i.AppID), i.InstanceOwner)
+}
+
 // String returns the owner's party and what else is known of it, masked:
 // "/party/50019855 /person/***********".
 func (o InstanceOwner) String() string {

@@ -116,10 +116,10 @@ const (
 // char returns of what kind the character is that s begins with, and how many
 // bytes stand for it.
 func (r reading) char(s string) (k kind, n int) {
-	switch c := s[0]; {
-	case c == ' ', c == '\n', c == '\r', c == '\t':
+	switch s[0] {
+	case ' ', '\n', '\r', '\t':
 		return gapChar, len(s) - len(strings.TrimLeft(s, " \n\r\t"))
-	case c == '\\', c == '&', c == '<':
+	case '\\', '&', '<':
 		if c, n := escape(s); r.escapes && n > 0 {
 			return kindOf(c), n
 		}

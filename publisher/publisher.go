@@ -230,7 +230,7 @@ func (p *Publisher) enqueue(ctx context.Context, calls []call) error {
 		items[i] = calls[i].item
 	}
 	if err := p.cfg.Queue.Enqueue(ctx, items...); err != nil {
-		return fmt.Errorf("publish: %w", err)
+		return &outbox.StoreError{Op: "publish", Err: err}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -54,7 +55,9 @@ func (k Kind) status() int {
 	}
 }
 
-// Observation is the end of a request. It has no subject, no data and no secret.
+// Observation is the end of a request. It has no subject, no data and no secret; what
+// the event's attributes and the error hold is up to others, so it is redacted when it
+// is printed or logged.
 type Observation struct {
 	// Kind is how it ended, and Status what was answered.
 	Kind   Kind
@@ -68,6 +71,39 @@ type Observation struct {
 	// Took is how long it took, waiting included.
 	Took time.Duration
 }
+
+// Format writes the event's id and type and how it ended, redacted, whatever the verb.
+func (o Observation) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "event %s of type %s %s with %d after %v", models.Redact(o.ID), models.Redact(o.Type), o.Kind, o.Status, o.Took)
+	if o.Err != nil {
+		_, _ = fmt.Fprint(f, ": ", models.Redact(o.Err.Error()))
+	}
+}
+
+// LogValue returns what Format writes, under the keys of the receiver's own lines.
+func (o Observation) LogValue() slog.Value { return slog.GroupValue(o.attrs()...) }
+
+func (o Observation) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("outcome", o.Kind.String()),
+		slog.Int("status", o.Status),
+		slog.Float64("duration_ms", float64(o.Took.Microseconds())/1e3),
+	}
+	if o.ID != "" {
+		attrs = append(attrs, slog.String("event_id", models.Redact(o.ID)), slog.String("event_type", models.Redact(o.Type)))
+	}
+	if o.OutOfOrder {
+		attrs = append(attrs, slog.Bool("out_of_order", true))
+	}
+	if o.Err != nil {
+		attrs = append(attrs, slog.String("error", models.Redact(o.Err.Error())))
+	}
+	return attrs
+}
+
+// strangersLines is how many lines a second there are about requests that anybody may
+// send, and about events that nobody handles.
+const strangersLines = 10
 
 // log writes a line for what was not done.
 func (rc *Receiver) log(ctx context.Context, o Observation) {
@@ -87,17 +123,15 @@ func (rc *Receiver) log(ctx context.Context, o Observation) {
 	if !rc.cfg.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("outcome", o.Kind.String()), slog.Int("status", o.Status), slog.Int64("duration_ms", o.Took.Milliseconds()),
-	}
-	if o.ID != "" {
-		attrs = append(attrs, slog.String("event_id", models.Redact(o.ID)), slog.String("event_type", models.Redact(o.Type)))
-	}
-	if o.OutOfOrder {
-		attrs = append(attrs, slog.Bool("out_of_order", true))
-	}
-	if o.Err != nil {
-		attrs = append(attrs, slog.String("error", models.Redact(o.Err.Error())))
+	attrs := o.attrs()
+	if level == slog.LevelWarn {
+		if !rc.strangers.Allow() {
+			rc.suppressed.Add(1)
+			return
+		}
+		if n := rc.suppressed.Swap(0); n > 0 {
+			attrs = append(attrs, slog.Int64("suppressed", n))
+		}
 	}
 	rc.cfg.Logger.LogAttrs(ctx, level, "webhook", attrs...)
 }

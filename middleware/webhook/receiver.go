@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/altinn-go/events/models"
 )
@@ -61,7 +63,9 @@ type Config struct {
 	// Observe is told of every request's end. Nil: nobody.
 	Observe func(ctx context.Context, o Observation)
 
-	// Logger gets a line for every event that was not done, without subject and data.
+	// Logger gets a line for every event that was not done, without subject and data. Of
+	// refused requests and of events that nobody handles 10 lines a second are written;
+	// the next has the key suppressed, how many were not.
 	// Nil is silent.
 	Logger *slog.Logger
 }
@@ -125,6 +129,9 @@ type Receiver struct {
 	lanes    lanes
 	slots    chan struct{}
 
+	strangers  *rate.Limiter // of the lines about them
+	suppressed atomic.Int64  // lines since the last one
+
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup
@@ -141,6 +148,8 @@ func New(cfg Config) (*Receiver, error) {
 		secrets: newSecrets(cfg.Secrets),
 		lanes:   newLanes(cfg.HoldBack),
 		slots:   make(chan struct{}, cfg.Concurrency),
+
+		strangers: rate.NewLimiter(strangersLines, strangersLines),
 	}, nil
 }
 

@@ -695,3 +695,35 @@ func FuzzReceiver(f *testing.F) {
 		}
 	})
 }
+
+// Anybody can send what is refused, as often as he likes.
+func TestReceiver_SamplesLinesAboutStrangers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var lines bytes.Buffer
+		rc := newReceiver(t, webhook.Config{Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+		for range 1000 {
+			send(t, rc, "/events?code=wrong", "{}")
+		}
+		if got := strings.Count(lines.String(), "\n"); got != 10 {
+			t.Errorf("%d lines of 1000 refusals, want 10", got)
+		}
+		time.Sleep(time.Second)
+		send(t, rc, "/events?code=wrong", "{}")
+		if got := lines.String(); !strings.Contains(got, "suppressed=990") {
+			t.Errorf("no line says how many were not written:\n%s", got)
+		}
+	})
+}
+
+func TestObservation_PrintsMasked(t *testing.T) {
+	t.Parallel()
+	o := webhook.Observation{Kind: webhook.Failed, Status: 500, ID: person, Source: person, Type: person, Err: errors.New("no " + person)}
+	var logged bytes.Buffer
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", slog.Any("o", o))
+	for _, text := range []string{logged.String(), fmt.Sprint(o), fmt.Sprintf("%+v", o), fmt.Sprintf("%#v", o)} {
+		if strings.Contains(text, person) || !strings.Contains(text, "failed") {
+			t.Errorf("printed as %s", text)
+		}
+	}
+}

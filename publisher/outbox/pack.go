@@ -3,6 +3,7 @@ package outbox
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func pack(item *Item) *entry {
 // unpack returns the item, but for Attempt. Its strings share one copy of the body.
 func (e *entry) unpack() Item {
 	body := string(e.body)
-	item := Item{Body: e.body[:len(e.body):len(e.body)]}
+	item := Item{Body: slices.Clip(e.body)}
 	numbers := []byte(e.rest)
 	at := 0
 	number := func() int {

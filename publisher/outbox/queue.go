@@ -3,7 +3,11 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
+
+	"github.com/altinn-go/events/models"
 )
 
 // Errors of every queue. Both are sentinels for errors.Is.
@@ -19,8 +23,9 @@ var (
 // Item is one event on its way to its endpoint: encoded once, then carried
 // unchanged through storage and every attempt.
 //
-// An Item holds no subject in the clear outside Body, so every other field may
-// be logged. Body may be shared, not copied: nobody changes it after Enqueue.
+// Body holds subjects in the clear, and what the other fields hold is up to who
+// publishes. Printed or logged, an Item shows neither Body nor numbers. Body may be
+// shared, not copied: nobody changes it after Enqueue.
 type Item struct {
 	// ID and Source identify the event; a durable queue takes a pair once.
 	ID     string
@@ -50,6 +55,23 @@ type Item struct {
 	// Attempt counts deliveries: 1 in the first call of deliver. It is the
 	// queue's to keep; Enqueue ignores it.
 	Attempt int
+}
+
+// Format writes id, type, endpoint and attempt, redacted, whatever the verb.
+func (i Item) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "event %s of type %s to %s, attempt %d",
+		models.Redact(i.ID), models.Redact(i.Type), models.Redact(i.Endpoint), i.Attempt)
+}
+
+// LogValue returns id, type, endpoint and attempt, redacted, under the keys of the
+// publisher's own lines.
+func (i Item) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("event_id", models.Redact(i.ID)),
+		slog.String("event_type", models.Redact(i.Type)),
+		slog.String("endpoint", models.Redact(i.Endpoint)),
+		slog.Int("attempt", i.Attempt),
+	)
 }
 
 // Queue keeps items until they are delivered or discarded.

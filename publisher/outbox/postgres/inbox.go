@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/altinn-go/events/publisher/outbox"
 )
 
 // InboxConfig configures an Inbox. The zero value is ready for use.
@@ -114,7 +116,7 @@ func (b *Inbox) Once(ctx context.Context, id, source string, do func(context.Con
 		return handlerErr
 	}
 	if err != nil {
-		return fmt.Errorf("inbox: %w", err)
+		return &outbox.StoreError{Op: "inbox", Err: err}
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (q *Queue) Stats(ctx context.Context) (outbox.Stats, error) {
 		s.OldestPending, err = time.Parse(time.RFC3339Nano, *oldest)
 	}
 	if err != nil {
-		return outbox.Stats{}, fmt.Errorf("stats: %w", err)
+		return outbox.Stats{}, &outbox.StoreError{Op: "stats", Err: err}
 	}
 	return s, nil
 }
@@ -46,7 +46,7 @@ func (q *Queue) Stats(ctx context.Context) (outbox.Stats, error) {
 func (q *Queue) Discarded(ctx context.Context, page outbox.Page) ([]outbox.DiscardedItem, error) {
 	records, err := q.list(ctx, outbox.StatusDiscarded, page)
 	if err != nil {
-		return nil, fmt.Errorf("list discarded events: %w", err)
+		return nil, &outbox.StoreError{Op: "list discarded events", Err: err}
 	}
 	var items []outbox.DiscardedItem
 	for i := range records {
@@ -60,7 +60,7 @@ func (q *Queue) Discarded(ctx context.Context, page outbox.Page) ([]outbox.Disca
 func (q *Queue) List(ctx context.Context, status outbox.Status, page outbox.Page) ([]outbox.Record, error) {
 	records, err := q.list(ctx, status, page)
 	if err != nil {
-		return nil, fmt.Errorf("list %v events: %w", status, err)
+		return nil, &outbox.StoreError{Op: fmt.Sprintf("list %v events", status), Err: err}
 	}
 	return records, nil
 }
@@ -124,7 +124,7 @@ func scanRecord(row pgx.CollectableRow) (outbox.Record, error) {
 func (q *Queue) Requeue(ctx context.Context, seqs ...int64) (int, error) {
 	tag, err := q.pool.Exec(ctx, q.sql.requeue, seqs, time.Now().Format(time.RFC3339Nano))
 	if err != nil {
-		return 0, fmt.Errorf("requeue: %w", err)
+		return 0, &outbox.StoreError{Op: "requeue", Err: err}
 	}
 	return int(tag.RowsAffected()), nil
 }
@@ -136,7 +136,7 @@ const purgeBatch = 1000
 func (q *Queue) Purge(ctx context.Context, status outbox.Status, olderThan time.Duration) (int, error) {
 	total, err := q.purge(ctx, status, olderThan)
 	if err != nil {
-		return total, fmt.Errorf("purge: %w", err)
+		return total, &outbox.StoreError{Op: "purge", Err: err}
 	}
 	return total, nil
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -52,7 +51,7 @@ func (q *Queue) PublishTx(ctx context.Context, tx pgx.Tx, events ...event.Event)
 	err := errors.Join(errs...)
 	if err == nil {
 		if err = q.insertTx(ctx, tx, items); err != nil {
-			err = fmt.Errorf("publish in transaction: %w", err)
+			err = &outbox.StoreError{Op: "publish in transaction", Err: err}
 		}
 	}
 	for _, tell := range published {

@@ -77,7 +77,7 @@ func (q *Queue) Enqueue(ctx context.Context, items ...outbox.Item) error {
 		return nil
 	}
 	if err := q.enqueue(ctx, items); err != nil {
-		return fmt.Errorf("enqueue: %w", err)
+		return &outbox.StoreError{Op: "enqueue", Err: err}
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (q *Queue) Run(ctx context.Context, deliver func(context.Context, outbox.It
 	q.running = nil
 	close(done)
 	if err != nil {
-		return fmt.Errorf("relay: %w", err)
+		return &outbox.StoreError{Op: "relay", Err: err}
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (q *Queue) Run(ctx context.Context, deliver func(context.Context, outbox.It
 // of its key.
 func (q *Queue) Drain(ctx context.Context) error {
 	if err := q.drain(ctx); err != nil {
-		return fmt.Errorf("drain: %w", err)
+		return &outbox.StoreError{Op: "drain", Err: err}
 	}
 	return nil
 }

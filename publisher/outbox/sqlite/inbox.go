@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/altinn-go/events/publisher/outbox"
 )
 
 // InboxConfig configures an Inbox. The zero value is ready for use.
@@ -75,7 +77,7 @@ func InboxTx(ctx context.Context) (*sql.Tx, bool) {
 func (b *Inbox) Once(ctx context.Context, id, source string, do func(context.Context) error) (err error) {
 	tx, err := b.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("inbox: %w", err)
+		return &outbox.StoreError{Op: "inbox", Err: err}
 	}
 	defer func() {
 		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) && err == nil {
@@ -85,16 +87,16 @@ func (b *Inbox) Once(ctx context.Context, id, source string, do func(context.Con
 	now := time.Now()
 	if b.calls.Add(1)%inboxPurgeEvery == 0 {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM altinn_inbox WHERE done_at < ?", now.Add(-b.keep).Unix()); err != nil {
-			return fmt.Errorf("inbox: %w", err)
+			return &outbox.StoreError{Op: "inbox", Err: err}
 		}
 	}
 	result, err := tx.ExecContext(ctx, "INSERT INTO altinn_inbox (source, id, done_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", source, id, now.Unix())
 	if err != nil {
-		return fmt.Errorf("inbox: %w", err)
+		return &outbox.StoreError{Op: "inbox", Err: err}
 	}
 	added, err := result.RowsAffected()
 	if err != nil {
-		return fmt.Errorf("inbox: %w", err)
+		return &outbox.StoreError{Op: "inbox", Err: err}
 	}
 	if added > 0 {
 		if err := do(context.WithValue(ctx, inboxTxKey{}, tx)); err != nil {
@@ -102,7 +104,7 @@ func (b *Inbox) Once(ctx context.Context, id, source string, do func(context.Con
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("inbox: %w", err)
+		return &outbox.StoreError{Op: "inbox", Err: err}
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func (q *Queue) Stats(ctx context.Context) (outbox.Stats, error) {
 		(`+oldestSQL+`)`).
 		Scan(&s.Pending, &s.Delivered, &s.Discarded, &oldest)
 	if err != nil {
-		return outbox.Stats{}, fmt.Errorf("stats: %w", err)
+		return outbox.Stats{}, &outbox.StoreError{Op: "stats", Err: err}
 	}
 	if oldest != nil {
 		s.OldestPending = time.Unix(0, *oldest)
@@ -39,7 +39,7 @@ func (q *Queue) Stats(ctx context.Context) (outbox.Stats, error) {
 func (q *Queue) Discarded(ctx context.Context, page outbox.Page) ([]outbox.DiscardedItem, error) {
 	rows, err := q.list(ctx, stateDiscarded, page)
 	if err != nil {
-		return nil, fmt.Errorf("list discarded events: %w", err)
+		return nil, &outbox.StoreError{Op: "list discarded events", Err: err}
 	}
 	var items []outbox.DiscardedItem
 	for i := range rows {
@@ -64,7 +64,7 @@ func (q *Queue) List(ctx context.Context, status outbox.Status, page outbox.Page
 	}
 	rows, err := q.list(ctx, state, page)
 	if err != nil {
-		return nil, fmt.Errorf("list %v events: %w", status, err)
+		return nil, &outbox.StoreError{Op: fmt.Sprintf("list %v events", status), Err: err}
 	}
 	var records []outbox.Record
 	for i := range rows {
@@ -107,7 +107,7 @@ func (q *Queue) Requeue(ctx context.Context, seqs ...int64) (int, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("requeue: %w", err)
+		return 0, &outbox.StoreError{Op: "requeue", Err: err}
 	}
 	q.signal()
 	return requeued, nil
@@ -149,7 +149,7 @@ func (q *Queue) Purge(ctx context.Context, status outbox.Status, olderThan time.
 		n, err := q.purge(ctx, state, before)
 		total += n
 		if err != nil {
-			return total, fmt.Errorf("purge: %w", err)
+			return total, &outbox.StoreError{Op: "purge", Err: err}
 		}
 		if n == 0 {
 			return total, nil

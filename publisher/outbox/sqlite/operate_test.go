@@ -2,6 +2,8 @@ package sqlite_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,5 +62,40 @@ func TestQueue_RefusesStatesThatDoNotFit(t *testing.T) {
 	}
 	if records, err := q.List(t.Context(), outbox.StatusSending, outbox.Page{}); err == nil {
 		t.Errorf("List(sending) = %v, want an error: they are listed as pending", records)
+	}
+}
+
+// What a database says may quote a row, such as a trigger's message or a constraint's.
+func TestQueue_ErrorsMaskWhatTheDatabaseQuotes(t *testing.T) {
+	t.Parallel()
+	const person = "01017512345"
+	q, db := setup(t, sqlite.Config{})
+	enqueue(t, q, item("1", "a"))
+	stop := run(t, q, func(context.Context, outbox.Item) outbox.Outcome {
+		return outbox.Outcome{State: outbox.Discard, Reason: "no"}
+	})
+	if err := q.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	for _, trigger := range []string{"BEFORE INSERT", "BEFORE UPDATE", "BEFORE DELETE"} {
+		_, err := db.ExecContext(t.Context(), fmt.Sprintf(`CREATE TRIGGER "no %s" %s ON altinn_outbox_events BEGIN SELECT RAISE(ABORT, 'no disk for %s'); END`, trigger, trigger, person))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, requeue := q.Requeue(t.Context(), 1)
+	_, purge := q.Purge(t.Context(), outbox.StatusDiscarded, 0)
+	for name, err := range map[string]error{
+		"Enqueue": q.Enqueue(t.Context(), item("2", "b")),
+		"Requeue": requeue,
+		"Purge":   purge,
+	} {
+		if err == nil || strings.Contains(err.Error(), person) || !strings.Contains(err.Error(), "no disk for ***********") {
+			t.Errorf("%s: %v, want what the database said, without the number", name, err)
+		}
+		if _, ok := errors.AsType[*outbox.StoreError](err); !ok {
+			t.Errorf("%s: %T, want a StoreError", name, err)
+		}
 	}
 }

@@ -46,7 +46,7 @@ func (q *Queue) PublishTx(ctx context.Context, tx *sql.Tx, events ...event.Event
 	err := errors.Join(errs...)
 	if err == nil {
 		if err = q.insertTx(ctx, tx, items, now); err != nil {
-			err = fmt.Errorf("publish in transaction: %w", err)
+			err = &outbox.StoreError{Op: "publish in transaction", Err: err}
 		}
 	}
 	for i := range items {

@@ -131,7 +131,7 @@ func (q *Queue) Enqueue(ctx context.Context, items ...outbox.Item) error {
 	}
 	err := q.writer.do(ctx, len(items), func(ctx context.Context) error { return q.insert(ctx, items) })
 	if err != nil {
-		return fmt.Errorf("enqueue: %w", err)
+		return &outbox.StoreError{Op: "enqueue", Err: err}
 	}
 	q.signal()
 	return nil

@@ -51,7 +51,7 @@ func (q *Queue) run(ctx, base context.Context, deliver func(context.Context, out
 		err = r.run(ctx, base, deliver)
 	}
 	if err = errors.Join(err, unlock()); err != nil {
-		return fmt.Errorf("relay: %w", err)
+		return &outbox.StoreError{Op: "relay", Err: err}
 	}
 	return nil
 }
