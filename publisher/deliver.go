@@ -23,9 +23,11 @@ func (p *Publisher) relay() {
 		pause := p.cfg.Retry.pause(failures, nil, 1)
 		p.cfg.Logger.LogAttrs(p.running, slog.LevelError, "event queue stopped, starting it again",
 			slog.String("error", models.Redact(err.Error())), slog.Duration("pause", pause))
+		p.pausing.Store(true)
 		if sleep(p.running, pause) != nil {
 			return
 		}
+		p.pausing.Store(false)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -85,6 +86,7 @@ type Publisher struct {
 	tries      tries
 	relaying   context.Context // ends when the relay has ended
 	relayEnded context.CancelFunc
+	pausing    atomic.Bool // while the relay waits to start a queue again that could not go on
 
 	deliveredLines, retriedLines sampler
 }
@@ -128,12 +130,14 @@ func New(sender Sender, cfg Config) (*Publisher, error) {
 }
 
 // Relaying reports whether the relay runs, which delivers what is in the queue: from New
-// to Close. Without a queue there is none, and it reports true until Close.
+// to Close, but not while a queue that could not go on waits to be started again. It does
+// not tell whether the endpoint takes anything. Without a queue there is no relay, and it
+// reports true until Close.
 func (p *Publisher) Relaying() bool {
 	if p.cfg.Queue == nil {
 		return p.running.Err() == nil
 	}
-	return p.relaying.Err() == nil
+	return p.relaying.Err() == nil && !p.pausing.Load()
 }
 
 // Queued reports whether events go through a queue, so that Publish returns

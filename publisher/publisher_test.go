@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -517,12 +518,18 @@ func TestPublisher_Close(t *testing.T) {
 // brokenQueue fails its first Runs.
 type brokenQueue struct {
 	*outbox.Memory
-	failures int
+
+	failures atomic.Int32 // to come
+}
+
+func newBrokenQueue(failures int32) *brokenQueue {
+	q := &brokenQueue{Memory: outbox.NewMemory(outbox.Config{})}
+	q.failures.Store(failures)
+	return q
 }
 
 func (q *brokenQueue) Run(ctx context.Context, deliver func(context.Context, outbox.Item) outbox.Outcome) error {
-	if q.failures > 0 {
-		q.failures--
+	if q.failures.Add(-1) >= 0 {
 		return errors.New("store gone, last row had 01017512345")
 	}
 	return q.Memory.Run(ctx, deliver)
@@ -534,7 +541,7 @@ func TestPublisher_RelayStartsAgain(t *testing.T) {
 		var log bytes.Buffer
 		e := &endpoint{}
 		p := open(t, e, publisher.Config{
-			Queue:  &brokenQueue{outbox.NewMemory(outbox.Config{}), 3},
+			Queue:  newBrokenQueue(3),
 			Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 		})
 		if err := p.Publish(t.Context(), testApp.Created(instance(1))); err != nil {
@@ -548,6 +555,29 @@ func TestPublisher_RelayStartsAgain(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "event queue stopped"); n != 3 || strings.Contains(log.String(), "01017512345") {
 			t.Errorf("log: want 3 lines without the number:\n%s", &log)
+		}
+	})
+}
+
+// A relay whose queue does not run is none.
+func TestPublisher_RelayingAQueueThatFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		queue := newBrokenQueue(1 << 30)
+		p := open(t, &endpoint{}, publisher.Config{Queue: queue})
+		for range 5 {
+			synctest.Wait()
+			if p.Relaying() {
+				t.Fatal("relays with a queue that always fails")
+			}
+			time.Sleep(time.Hour)
+		}
+		synctest.Wait()
+		queue.failures.Store(0)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if !p.Relaying() {
+			t.Error("does not relay with a queue that is mended")
 		}
 	})
 }
