@@ -126,7 +126,7 @@ func TestPrivacy_PolicyStopsInlineScripts(t *testing.T) {
 func TestPrivacy_OtherOrigin(t *testing.T) {
 	t.Parallel()
 	in := setup(t)
-	in.expect("blocked by CORS policy", "403 (Forbidden)", "net::ERR_FAILED")
+	in.expect("blocked by CORS policy", "403 (Forbidden)", "net::ERR_FAILED", "net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin")
 	in.take(event("1"))
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
