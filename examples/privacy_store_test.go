@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,7 +39,9 @@ type store struct {
 	// exec runs a statement, as whoever broke the database did.
 	exec  func(ctx context.Context, statement string) error
 	fails []breakage
-	close func(context.Context) error
+	// writes are breakages of what Publish, the inbox and the operator write.
+	writes []breakage
+	close  func(context.Context) error
 }
 
 // breakage makes the database fail, with a number in its words.
@@ -86,7 +89,18 @@ func openSQLite(t *testing.T, logger *slog.Logger, observer publisher.Observer) 
 			allow:  `DROP TRIGGER refuse`,
 			logs:   "event queue cannot write",
 		}},
+		writes: []breakage{
+			refuseInSQLite("INSERT ON altinn_outbox_events"), refuseInSQLite("UPDATE ON altinn_outbox_events"),
+			refuseInSQLite("DELETE ON altinn_outbox_events"), refuseInSQLite("INSERT ON altinn_inbox"),
+		},
 		close: func(ctx context.Context) error { return errors.Join(queue.Close(ctx), db.Close()) },
+	}
+}
+
+func refuseInSQLite(what string) breakage {
+	return breakage{
+		refuse: `CREATE TRIGGER refuse BEFORE ` + what + ` BEGIN SELECT RAISE(ABORT, 'no disk for ` + planted[0] + `'); END`,
+		allow:  `DROP TRIGGER refuse`,
 	}
 }
 
@@ -136,10 +150,21 @@ func openPostgres(t *testing.T, logger *slog.Logger, observer publisher.Observer
 			{refuse("OLD.state = 'running' AND NEW.state <> 'running'"), allow, "event queue: the database failed"},
 			{refuse("NEW.state = 'running'"), allow, "rror fetching jobs"},
 		},
+		writes: []breakage{
+			refuseInPostgres("INSERT", "altinn_outbox.river_job"), refuseInPostgres("DELETE", "altinn_outbox.river_job"),
+			refuseInPostgres("INSERT", "altinn_inbox"),
+		},
 		close: func(ctx context.Context) error {
 			defer pool.Close()
 			return queue.Close(ctx)
 		},
+	}
+}
+
+func refuseInPostgres(what, table string) breakage {
+	return breakage{
+		refuse: `CREATE TRIGGER refuse BEFORE ` + what + ` ON ` + table + ` FOR EACH ROW EXECUTE FUNCTION refuse()`,
+		allow:  `DROP TRIGGER refuse ON ` + table,
 	}
 }
 
@@ -158,8 +183,9 @@ func (w *world) transact(t *testing.T) {
 	w.out.error("Publish", w.pub.Publish(t.Context(), nothing))
 }
 
-// breakStore lets the database fail while the relay writes what became of an event.
-func (w *world) breakStore(t *testing.T) {
+// breakStore lets the database fail while the relay writes what became of an event, and
+// while others write.
+func (w *world) breakStore(t *testing.T, binary string) {
 	t.Helper()
 	for n, broken := range w.store.fails {
 		if err := w.store.exec(t.Context(), broken.refuse); err != nil {
@@ -167,6 +193,29 @@ func (w *world) breakStore(t *testing.T) {
 		}
 		w.out.error("Publish", w.pub.Publish(t.Context(), personal(fmt.Sprint("broken", n))))
 		w.out.await(t, "log", broken.logs)
+		if err := w.store.exec(t.Context(), broken.allow); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, broken := range w.store.writes {
+		if err := w.store.exec(t.Context(), broken.refuse); err != nil {
+			t.Fatal(err)
+		}
+		w.out.error("Publish", w.pub.Publish(t.Context(), personal(fmt.Sprint("unwritten", n))))
+		w.out.error("PublishTx", w.store.publishTx(t.Context(), nil, personal(fmt.Sprint("unwritten in tx", n))))
+		w.out.error("inbox", w.store.inbox.Once(t.Context(), fmt.Sprint("unwritten", n), "/s", func(context.Context) error { return nil }))
+		discarded, err := w.store.queue.Discarded(t.Context(), outbox.Page{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range discarded { // until a breakage leaves requeuing alone
+			_, err = w.store.queue.Requeue(t.Context(), discarded[i].Seq)
+			w.out.error("Requeue", err)
+		}
+		_, err = w.store.queue.Purge(t.Context(), outbox.StatusDelivered, 0)
+		w.out.error("Purge", err)
+		w.command(t, binary, "requeue all")
+		w.command(t, binary, "purge -status delivered")
 		if err := w.store.exec(t.Context(), broken.allow); err != nil {
 			t.Fatal(err)
 		}
@@ -205,13 +254,27 @@ func (w *world) operate(t *testing.T, binary string) {
 	t.Helper()
 	for _, command := range []string{
 		"stats", "list -status pending", "list -status delivered", "list -status discarded", "-json list -status delivered", "-json list -status discarded",
-		"show 1", "-json show 1", "show 2", "show 999999", "requeue all", "requeue 999999", "purge -status delivered", "purge -status nonsense", "nonsense",
+		"show 1", "-json show 1", "show 999999",
 	} {
-		cmd := exec.CommandContext(t.Context(), binary, append([]string{"-store", w.store.address}, strings.Fields(command)...)...)
-		out, err := cmd.CombinedOutput()
-		fmt.Fprintf(w.out.at("outbox"), "%s: %v\n%s\n", command, err, out)
-		fmt.Fprintln(w.out.at("process arguments"), strings.Join(cmd.Args, "\n"))
+		w.command(t, binary, command)
 	}
+	list := w.command(t, binary, "-json -limit 1000 list -status delivered") + w.command(t, binary, "-json -limit 1000 list")
+	for _, number := range regexp.MustCompile(`"number":(\d+)`).FindAllStringSubmatch(list, -1) {
+		w.command(t, binary, "show "+number[1])
+	}
+	for _, command := range []string{"requeue all", "requeue 999999", "purge -status delivered", "purge -status nonsense", "nonsense"} {
+		w.command(t, binary, command)
+	}
+}
+
+// command runs a command of the operator and returns what it says.
+func (w *world) command(t *testing.T, binary, command string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{"-store", w.store.address}, strings.Fields(command)...)...)
+	out, err := cmd.CombinedOutput()
+	fmt.Fprintf(w.out.at("outbox"), "%s: %v\n%s\n", command, err, out)
+	fmt.Fprintln(w.out.at("process arguments"), strings.Join(cmd.Args, "\n"))
+	return string(out)
 }
 
 // arguments notes those of this process and of all that it has started and that run.

@@ -114,7 +114,7 @@ func (o *outputs) leaks() map[string]string {
 
 // spelling finds a number with or without separators between its digits.
 func spelling(number string) *regexp.Regexp {
-	return regexp.MustCompile(strings.Join(strings.Split(number, ""), `(?:[ .\-_/]|%20|\\u0020|&#32;)?`))
+	return regexp.MustCompile(strings.Join(strings.Split(number, ""), `(?:[ .\-_/]|%20|\\u0020|\\x[0-9a-f]{2}|\\[anrtv]|&#?\w+;|</?\w+>)?`))
 }
 
 // world is an app, its queue in a store, the Events API and a subscriber, all watched.
@@ -343,7 +343,8 @@ func staysInTheEvent(t *testing.T, open openStore) {
 	w.oddEvents(t)
 	printValues(out)
 	w.transact(t)
-	w.breakStore(t)
+	w.breakStore(t, binary)
+	w.probe(t)
 	drain, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	out.error("Drain", w.store.queue.Drain(drain))
@@ -363,7 +364,7 @@ func staysInTheEvent(t *testing.T, open openStore) {
 		}
 	}
 	// What was looked at is what there was to see.
-	for _, place := range []string{"log", "Publish", "ErrorHandler", "Emit", "spans", "metrics", "outbox", "assertions", "models", "PublishTx", "inspector", "process arguments", "names of files"} {
+	for _, place := range []string{"log", "Publish", "ErrorHandler", "Emit", "spans", "metrics", "outbox", "assertions", "models", "PublishTx", "inspector", "process arguments", "names of files", "health", "Requeue", "inbox"} {
 		if out.seen[place] == nil || out.seen[place].Len() < 50 {
 			t.Errorf("nothing was seen at %q", place)
 		}
@@ -374,6 +375,17 @@ func staysInTheEvent(t *testing.T, open openStore) {
 	}
 	if n := len(w.sink.Events()); n < 5 || !strings.Contains(fmt.Sprint(w.sink.Events()), planted[1]) {
 		t.Errorf("%d events have arrived, and none with the number", n)
+	}
+}
+
+// probe asks for the queue's health, with a look that fails and one that does not.
+func (w *world) probe(t *testing.T) {
+	t.Helper()
+	health := telemetry.Health(telemetry.HealthConfig{Stats: w.stats, Relaying: w.pub.Relaying})
+	for range 2 {
+		answer := httptest.NewRecorder()
+		health.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health", http.NoBody))
+		fmt.Fprintln(w.out.at("health"), answer.Code, answer.Header(), answer.Body)
 	}
 }
 
@@ -462,6 +474,11 @@ func (w *world) oddEvents(t *testing.T) {
 	unsupported := created(999)
 	unsupported.SetExtension("x"+planted[0], "y")
 	w.out.error("Publish", w.direct.Publish(t.Context(), named, unsupported))
+	named.SetExtension("num", int32(897069650)) // planted[2]
+	named.SetExtension(models.ExtTraceParent, planted[0])
+	if err := w.pub.Publish(t.Context(), named); err != nil {
+		t.Fatal(err)
+	}
 	odd := withType(personal("odd-"+planted[0]), "test.about."+planted[1])
 	for range 2 { // the second is a duplicate
 		if err := w.direct.Publish(t.Context(), odd); err != nil {
@@ -491,17 +508,24 @@ func printValues(out *outputs) {
 	subscription := altinn.Subscription{
 		EndPoint: "https://subscriber.example.com/?code=" + planted[0], SubjectFilter: "/person/" + planted[0], AlternativeSubjectFilter: "/person/" + planted[1],
 	}
-	values := []any{instance.InstanceOwner, models.Person(planted[0]), subscription}
-	logger := slog.New(slog.NewJSONHandler(out.at("log"), nil))
-	for _, value := range append(values, instance) {
-		logger.Info("a value", slog.Any("value", value))
+	transfer := models.FileTransfer{
+		ID: planted[0], ResourceID: planted[1], Status: planted[0], Sender: planted[2],
+		Recipients: []models.Recipient{{Recipient: planted[2], Status: planted[0]}},
 	}
-	for _, value := range values {
+	item := outbox.Item{ID: planted[0], Source: planted[0], Type: planted[1], Key: planted[0], Endpoint: planted[1], Body: []byte(planted[0])}
+	observation := webhook.Observation{ID: planted[0], Source: planted[0], Type: planted[1], Err: errors.New(planted[0])}
+	for _, value := range []any{
+		instance, instance.InstanceOwner, models.Person(planted[0]), subscription, transfer, transfer.Recipients[0],
+		item, outbox.Record{Item: item}, outbox.DiscardedItem{Item: item}, observation,
+	} {
+		for _, handler := range []slog.Handler{slog.NewJSONHandler(out.at("log"), nil), slog.NewTextHandler(out.at("log"), nil)} {
+			slog.New(handler).Info("a value", slog.Any("value", value))
+		}
 		fmt.Fprintf(out.at("values"), "%v\n%+v\n%s\n", value, value, value)
 	}
 	badly := event.New()
 	badly.SetID("badly")
-	badly.SetSource("https://exa mple.com/%zz/" + planted[0])
+	badly.SetSource("https://exa mple.com/%zz/" + planted[0] + "/" + planted[1][:6] + "\x00" + planted[1][6:])
 	badly.SetDataSchema("://" + planted[1])
 	badly.SetSubject("/person/" + planted[0])
 	badly.SetExtension("number-"+planted[0], "y")
