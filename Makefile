@@ -12,7 +12,7 @@ FUZZTIME ?= 1m
 ROUNDS ?= 100
 ROUNDS_POSTGRES ?= 30
 
-.PHONY: check test test/postgres test/browser lint tidy fuzz chaos backlog bench bench/compare bench/exact bench/growth bench/soak golden help
+.PHONY: check test test/postgres test/browser lint tidy fuzz chaos redactions backlog bench bench/compare bench/exact bench/growth bench/soak golden help
 
 check: tidy lint test ## what CI checks: module files, lint, vet, race tests
 
@@ -48,6 +48,9 @@ chaos: ## kill -9 the durable queues, ROUNDS times (default 100; ROUNDS_POSTGRES
 	OUTBOX_CHAOS_ROUNDS=$(ROUNDS) go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./publisher/outbox/sqlite
 	OUTBOX_CHAOS_ROUNDS=$(ROUNDS_POSTGRES) go test -count=1 -v -timeout 60m -run '^TestChaos_KillNine$$' ./publisher/outbox/postgres
 	OUTBOX_AWAY=60s go test -count=1 -v -timeout 5m -run '^TestRun_OutlastsTheDatabase$$' ./publisher/outbox/postgres
+
+redactions: ## take out each redaction in turn, and want the test of personal data to miss it (half an hour)
+	REDACTIONS=1 go test -count=1 -v -timeout 2h -run '^TestRedactionsAreNeeded$$' ./examples
 
 backlog: ## a million pending events in SQLite and in PostgreSQL
 	OUTBOX_BACKLOG=1000000 go test -count=1 -v -timeout 10m -run '^TestBacklog$$' ./publisher/outbox/sqlite ./publisher/outbox/postgres

@@ -45,7 +45,7 @@ type redaction struct {
 // TestRedactionsAreNeeded takes out every redaction of the library in turn, in a copy that
 // only the compiler sees, and wants TestPersonalDataStaysInTheEvent to fail without it.
 //
-//	REDACTIONS=1 go test ./examples -run TestRedactionsAreNeeded -timeout 2h -v
+//	make redactions
 //
 // REDACTIONS may be a regular expression for the places wanted, such as "altinn/errors.go:".
 func TestRedactionsAreNeeded(t *testing.T) {
@@ -56,7 +56,7 @@ func TestRedactionsAreNeeded(t *testing.T) {
 	}
 	wanted := os.Getenv("REDACTIONS")
 	if wanted == "" {
-		return // an hour's work
+		return // half an hour's work
 	}
 	only := regexp.MustCompile(map[bool]string{true: ".", false: wanted}[wanted == "1"])
 	for _, place := range places {

@@ -22,7 +22,7 @@ const (
 
 // inspectRequests is GET requests: rows of what the filter lets through, the newest
 // first. With "until" newer ones do not count, so that "offset" means the same row
-// each time.
+// each time. "api" is where events are to be posted.
 func (s *Sink) inspectRequests(x *exchange) {
 	query := x.request.URL.Query()
 	filter, err := parseArrivalFilter(query)
@@ -59,7 +59,9 @@ func (s *Sink) inspectRequests(x *exchange) {
 		}
 		total++
 	}
-	x.json(http.StatusOK, contentJSON, map[string]any{"until": until, "total": total, "rows": rows})
+	x.json(http.StatusOK, contentJSON, map[string]any{
+		"until": until, "total": total, "rows": rows, "api": s.apiURL(x.request),
+	})
 }
 
 // arrivalDetail is all about a request.

@@ -167,6 +167,10 @@ func TestInspector_CurlAddress(t *testing.T) {
 		if want := tt.want + "/events/api/v1/app/party?after=x&unit=*********"; !strings.Contains(got.Curl, "'"+want+"'") {
 			t.Errorf("%s, want %s", got.Curl, want)
 		}
+		var list struct{ API string }
+		if decode(t, inspect(t, tt.handler(tt.sink), "GET", "/_sink/requests", http.NoBody).Body.String(), &list); list.API != tt.want {
+			t.Errorf("the page is told to post to %s, want %s", list.API, tt.want)
+		}
 		answer := inspect(t, tt.handler(tt.sink), "GET", "/_sink/requests/2?reveal=1", http.NoBody).Body.String()
 		if decode(t, answer, &got); !strings.Contains(got.Curl, tt.want+"/hook") || strings.Contains(answer, "secret") {
 			t.Errorf("%s, want %s/hook", answer, tt.want)

@@ -93,11 +93,11 @@ func TestInspector_Paging(t *testing.T) {
 func TestInspector_Filters(t *testing.T) {
 	t.Parallel()
 	sink := openSink(t)
-	mustPost(t, sink, "/app", appBody)                                                                                       // 1
-	postEvent(t, sink, "e2")                                                                                                 // 2
-	postEvent(t, sink, "e2")                                                                                                 // 3
-	postEvent(t, sink, "РОССИЯ", `"subject"`, `"data":{"a":"\u00d8ystein \ud83d\ude00 \\u00c5"},"subject"`)                  // 4
-	postEvent(t, sink, "e4", "no.altinn.broker.published", "x.y", "50015641", "7", "platform.tt02.altinn.no", "ÆRE.example") // 5
+	mustPost(t, sink, "/app", appBody)                                                                                         // 1
+	postEvent(t, sink, "e2")                                                                                                   // 2
+	postEvent(t, sink, "e2")                                                                                                   // 3
+	postEvent(t, sink, "РОССИЯ", `"subject"`, `"data":{"a":"\u00d8ystein \ud83d\ude00 \\u00c5"},"subject"`)                    // 4
+	postEvent(t, sink, "five", "no.altinn.broker.published", "x.y", "50015641", "7", "platform.tt02.altinn.no", "ÆRE.example") // 5
 	refuse := func(endpoint, body string) {
 		t.Helper()
 		if resp, _, err := post(t.Context(), sink.Client(), "http://sink", endpoint, body); err != nil || resp.StatusCode < 300 {
@@ -127,7 +127,7 @@ func TestInspector_Filters(t *testing.T) {
 		{"status=201", []int{1}},
 		{"status=200&type=x.y", []int{5}},
 		{"status=200&type=app", []int{}},
-		{"q=E4", []int{5}},
+		{"q=FIVE", []int{5}},
 		{"q=%C3%86re", []int{5}},
 		{"q=%D1%80%D0%BE%D1%81%D1%81%D0%B8%D1%8F", []int{4}}, // россия
 		{"q=%D0%A0%D0%9E%D0%A1", []int{4}},

@@ -115,7 +115,7 @@ list.onempty = (filtered) => {
 const base = () => new URL(".", location.href).href.replace(/\/$/, "");
 
 const example = () => `TOKEN=$(curl -s ${base()}/_sink/tokens -d '{"kind":"user"}' | sed 's/.*:"//; s/".*//')
-curl ${location.origin}/events/api/v1/events \\
+curl ${list.api}/events/api/v1/events \\
   -H "Authorization: Bearer $TOKEN" \\
   -H 'Content-Type: application/cloudevents+json' \\
   -d '{"specversion":"1.0","id":"1","source":"https://example.com","type":"try.this","resource":"urn:altinn:resource:try-this"}'`;

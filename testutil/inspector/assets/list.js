@@ -20,6 +20,7 @@ export class List {
     this.generation = 0;
     this.until = 0; // the newest request that is shown
     this.newest = 0; // the newest there was
+    this.api = location.origin; // where events are to be posted
     this.total = 0;
     this.pending = 0; // rows that came and are not shown
     this.wanted = -1; // index of the row to choose once it is loaded
@@ -51,6 +52,7 @@ export class List {
     this.rows.clear();
     this.wanted = -1;
     this.newest = now.until;
+    this.api = now.api;
     this.until = page.until;
     this.total = page.total;
     this.pending = now.total - page.total;
