@@ -13,7 +13,9 @@ import (
 // Config configures a Queue. The zero value is ready for use.
 type Config struct {
 	// Workers bounds the deliveries under way at once, and with it the events
-	// that a crash can cause to be sent twice. Defaults to 16.
+	// that a crash can cause to be sent twice. One commit notes the outcomes of at
+	// most as many, so where commits are slow, more Workers deliver more events a
+	// second even to a fast endpoint. Defaults to 16.
 	Workers int
 
 	// Capacity bounds the pending events. PublishTx is always refused beyond it;
