@@ -516,7 +516,10 @@ func printValues(out *outputs) {
 	observation := webhook.Observation{ID: planted[0], Source: planted[0], Type: planted[1], Err: errors.New(planted[0])}
 	for _, value := range []any{
 		instance, instance.InstanceOwner, models.Person(planted[0]), subscription, transfer, transfer.Recipients[0],
-		item, outbox.Record{Item: item}, outbox.DiscardedItem{Item: item}, observation,
+		item,
+		outbox.Record{Item: item},
+		outbox.DiscardedItem{Item: item},
+		observation,
 	} {
 		for _, handler := range []slog.Handler{slog.NewJSONHandler(out.at("log"), nil), slog.NewTextHandler(out.at("log"), nil)} {
 			slog.New(handler).Info("a value", slog.Any("value", value))
