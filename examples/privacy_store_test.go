@@ -24,6 +24,7 @@ import (
 	"github.com/altinn-go/events/publisher/outbox"
 	"github.com/altinn-go/events/publisher/outbox/postgres"
 	"github.com/altinn-go/events/publisher/outbox/sqlite"
+	"github.com/altinn-go/events/testutil"
 	"github.com/altinn-go/events/testutil/pgtest"
 )
 
@@ -197,6 +198,7 @@ func (w *world) breakStore(t *testing.T, binary string) {
 			t.Fatal(err)
 		}
 	}
+	w.awaitDiscarded(t)
 	for n, broken := range w.store.writes {
 		if err := w.store.exec(t.Context(), broken.refuse); err != nil {
 			t.Fatal(err)
@@ -218,6 +220,31 @@ func (w *world) breakStore(t *testing.T, binary string) {
 		w.command(t, binary, "purge -status delivered")
 		if err := w.store.exec(t.Context(), broken.allow); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// awaitDiscarded has an event discarded, to be requeued.
+func (w *world) awaitDiscarded(t *testing.T) {
+	t.Helper()
+	lift := w.sink.Intercept(func(r testutil.Request) testutil.Reply {
+		if r.Endpoint == "/deliveries" {
+			return testutil.Reply{}
+		}
+		return failures()[0]
+	})
+	defer lift()
+	w.out.error("Publish", w.pub.Publish(t.Context(), personal("rejected")))
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
+		discarded, err := w.store.queue.Discarded(t.Context(), outbox.Page{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(discarded) > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no event is discarded")
 		}
 	}
 }

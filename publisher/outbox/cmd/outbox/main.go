@@ -19,7 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/altinn-go/events/models"
 	"github.com/altinn-go/events/publisher/outbox"
 )
 
@@ -28,7 +27,7 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "outbox:", models.Redact(err.Error()))
+		fmt.Fprintln(os.Stderr, "outbox:", err)
 		os.Exit(1)
 	}
 }
