@@ -162,7 +162,7 @@ func newWorld(t *testing.T, out *outputs, open openStore) *world {
 	}
 	w.app, w.client = newLeakyApp(w.pub, out), client
 	w.closeAll = func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		out.error("close", errors.Join(w.direct.Close(ctx), w.pub.Close(ctx), w.store.close(ctx)))
 		fmt.Fprintf(out.at("values"), "%v %+v %v %v\n", w.pub, w.pub, w.store.queue, w.direct) // nobody uses them any more
@@ -418,7 +418,7 @@ func leakySender(t *testing.T, out *outputs) {
 		for n := range 8 {
 			out.error("Publish of a sender of one's own", pub.Publish(t.Context(), withType(personal(fmt.Sprint("s", n)), "test.about."+planted[0])))
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		out.error("close", pub.Close(ctx))
 		cancel()
 		if q == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -734,6 +735,28 @@ func TestInspector_ShutdownWithAPageThatLooks(t *testing.T) {
 	}
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Errorf("the stream ended with %v, want its end", err)
+	}
+}
+
+// Nor for a connection that a browser has opened ahead.
+func TestShutdown_WithAnUnusedConnection(t *testing.T) {
+	t.Parallel()
+	sink := openSink(t)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(sink.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// A connection that is used after the other was accepted says that it was.
+	resp, err := socketClient(t).Get(sink.URL() + "/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // a http.Server waits five
+	defer cancel()
+	if err := sink.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: %v", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/altinn-go/events/testutil/inspector"
@@ -55,6 +56,7 @@ func (s *Sink) listen() error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0),
+		ConnState:         s.unused.note,
 	}
 	s.serving.Go(func() { _ = s.server.Serve(listener) })
 	return nil
@@ -62,6 +64,8 @@ func (s *Sink) listen() error {
 
 // Shutdown is Close for a program: it takes no new connections, lets requests under
 // way end and closes when they have or ctx ends, whose error it returns then.
+// Connections that no request came on, such as a browser opens ahead, are closed after
+// half a second.
 func (s *Sink) Shutdown(ctx context.Context) error {
 	defer s.Close()
 	s.mu.Lock()
@@ -71,7 +75,40 @@ func (s *Sink) Shutdown(ctx context.Context) error {
 	if server == nil {
 		return nil
 	}
+	defer time.AfterFunc(unusedGrace, s.unused.close).Stop()
 	return server.Shutdown(ctx)
+}
+
+// unusedGrace is how long Shutdown waits for a connection's first request. A
+// http.Server waits five seconds.
+const unusedGrace = 500 * time.Millisecond
+
+// unusedConns are the connections that no request came on yet.
+type unusedConns struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// note is a http.Server's ConnState.
+func (u *unusedConns) note(conn net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state != http.StateNew {
+		delete(u.conns, conn)
+		return
+	}
+	if u.conns == nil {
+		u.conns = map[net.Conn]struct{}{}
+	}
+	u.conns[conn] = struct{}{}
+}
+
+func (u *unusedConns) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for conn := range u.conns {
+		_ = conn.Close()
+	}
 }
 
 // Handler returns the Events API as a handler, for programs that serve it

@@ -31,7 +31,7 @@ func TestRun_ToTheWebhook(t *testing.T) {
 				select {
 				case body := <-got:
 					return body
-				case <-time.After(30 * time.Second):
+				case <-time.After(time.Minute):
 					t.Fatal("nothing reached the webhook")
 					return ""
 				}

@@ -31,8 +31,12 @@ import (
 	"github.com/altinn-go/events/publisher/altinn"
 )
 
-// drainTime is how long a stop may take.
-const drainTime = 5 * time.Second
+// How long requests under way and queued events have at a stop. A connection that no
+// request came on holds http.Server.Shutdown for five seconds.
+const (
+	shutdownTime = 10 * time.Second
+	drainTime    = 5 * time.Second
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -124,7 +128,7 @@ func serve(ctx context.Context, addr string, handler http.Handler, stdout io.Wri
 		return err
 	case <-ctx.Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {
 		return errors.Join(err, server.Close())

@@ -27,7 +27,7 @@ func start(t *testing.T) (address string) {
 	go func() { done <- run(ctx, []string{"-addr", "127.0.0.1:0", "-every", "2ms"}, stdout, io.Discard) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-done; err != nil && !strings.Contains(err.Error(), "context") {
+		if err := <-done; err != nil {
 			t.Errorf("run: %v", err)
 		}
 	})

@@ -36,8 +36,9 @@ import (
 	"github.com/altinn-go/events/publisher/outbox/sqlite"
 )
 
-// drainTime is how long a stop may take.
-const drainTime = 5 * time.Second
+// drainTime is how long a stop may take. A connection that no request came on holds
+// http.Server.Shutdown for five seconds.
+const drainTime = 10 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -85,7 +85,7 @@ func TestRun(t *testing.T) {
 	}
 	validated := func() {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); len(sink.Subscriptions()) == 0 || !sink.Subscriptions()[0].Validated; {
+		for deadline := time.Now().Add(time.Minute); len(sink.Subscriptions()) == 0 || !sink.Subscriptions()[0].Validated; {
 			if time.Now().After(deadline) {
 				t.Fatal("never validated")
 			}
@@ -110,6 +110,11 @@ func TestRun(t *testing.T) {
 	}
 	created(3)
 	next(lines, 3)
+	unused, err := new(net.Dialer).DialContext(t.Context(), "tcp", args[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unused.Close() // a client that opens a connection ahead does not fail the stop
 	stop()
 	if n := len(sink.Subscriptions()); n != 1 {
 		t.Errorf("%d subscriptions, want the one", n)

@@ -56,7 +56,7 @@ func FuzzRow(f *testing.F) {
 			t.Fatalf("Stats: %v", err)
 		}
 		stop := run(t, q, func(context.Context, outbox.Item) outbox.Outcome { return outbox.Outcome{State: outbox.Discard} })
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := q.Drain(ctx); err != nil {
 			t.Fatalf("Drain: %v", err)

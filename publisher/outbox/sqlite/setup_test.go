@@ -91,7 +91,7 @@ func (c collector) next(tb testing.TB, n int) []string {
 		select {
 		case it := <-c:
 			ids = append(ids, it.ID)
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			tb.Fatalf("%d deliveries came, want %d: %v", len(ids), n, ids)
 		}
 	}
