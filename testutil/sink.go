@@ -169,7 +169,7 @@ type Sink struct {
 	end      sync.Once     // closes ending
 	listener net.Listener  // nil until URL is called
 	server   *http.Server
-	unused   unusedConns // of server
+	unused   unusedConns    // of server
 	serving  sync.WaitGroup // exchanges under way and the server
 }
 

@@ -21,9 +21,9 @@ type Config struct {
 	// client leads a schema cleans and rescues all of its jobs.
 	Schema string
 
-	// Workers bounds the deliveries that this process has under way at once. As
-	// many events again may wait for theirs to begin or to be noted, so its death
-	// can cause twice as many to be sent twice. Defaults to 64; 5,000 at most.
+	// Workers bounds the deliveries that this process has under way at once. Twice
+	// as many events may wait for theirs to begin or to be noted, so its death can
+	// cause three times as many to be sent twice. Defaults to 64; 3,333 at most.
 	Workers int
 
 	// Capacity bounds the pending and sending events of all processes. PublishTx
@@ -106,7 +106,7 @@ func (c Config) validate() error {
 	}
 	add(c.Schema != "" && !schemaName.MatchString(c.Schema), "Schema", fmt.Sprintf("%q", c.Schema),
 		"1 to 46 lower-case letters, digits and underscores, no digit first")
-	add(c.Workers < 0 || c.Workers > maxWorkers, "Workers", c.Workers, "1 to 5,000")
+	add(c.Workers < 0 || c.Workers > maxWorkers, "Workers", c.Workers, "1 to 3,333")
 	add(c.Capacity < -1, "Capacity", c.Capacity, "1 or more, or -1 for no bound")
 	add(c.WhenFull > outbox.Refuse, "WhenFull", c.WhenFull, "Wait or Refuse")
 	add(c.PollInterval != 0 && c.PollInterval < fetchCooldown, "PollInterval", c.PollInterval, "5 ms or more")

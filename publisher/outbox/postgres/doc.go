@@ -24,7 +24,7 @@
 //     holds between transactions of which one began after the other had committed;
 //     overlapping ones may come either way, so lock the instance's row first.
 //   - An event is sent again only if its process died, or lost its database for
-//     longer than 3 s, before the outcome was written: 2 × Config.Workers of them
+//     longer than 3 s, before the outcome was written: 3 × Config.Workers of them
 //     at most. Outcomes are written before a worker takes another event.
 //   - An id is accepted once while the event's row is kept: 24 h after delivery,
 //     until Purge after a discard.

@@ -21,8 +21,10 @@ const (
 	// is at most workers divided by this.
 	fetchCooldown = 5 * time.Millisecond
 	// fetchedPerWorker is how many events are here for each that is being sent: the
-	// others look for their predecessors, or have their outcomes written.
-	fetchedPerWorker = 2
+	// others look for their predecessors, or have their outcomes written. With 2, a
+	// tenth fewer events per second were delivered, with 4, a tenth more; and as many
+	// may be sent again when the process dies.
+	fetchedPerWorker = 3
 	// jobTimeout is how long a delivery may take.
 	jobTimeout = 30 * time.Second
 	// rescueAfter is when River takes a job for lost, whatever the leases say.
