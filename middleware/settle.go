@@ -66,15 +66,9 @@ func (w *writer) acceptHeld() error {
 		w.mu.Unlock()
 		return errEnded
 	}
+	w.accepting = true
 	x, body := w.take()
 	w.mu.Unlock()
-	return w.accept(x, body)
-}
-
-// accept has events published that were held, then releases the answer. If they
-// are not accepted and that is not to pass, it replaces the answer and returns
-// why.
-func (w *writer) accept(x *exchange, body *bytes.Buffer) error {
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -84,6 +78,13 @@ func (w *writer) accept(x *exchange, body *bytes.Buffer) error {
 			w.accepted = nil
 		}
 	}()
+	return w.accept(x, body)
+}
+
+// accept has events published that were held, then releases the answer. If they
+// are not accepted and that is not to pass, it replaces the answer and returns
+// why.
+func (w *writer) accept(x *exchange, body *bytes.Buffer) error {
 	if err := x.publish(); err != nil {
 		w.replace(err)
 		return err
@@ -92,11 +93,11 @@ func (w *writer) accept(x *exchange, body *bytes.Buffer) error {
 }
 
 // take returns what there is to say by now, nil if nothing, and the bytes that
-// are kept, which are the caller's to recycle. Nothing is kept from here on. What
-// was held is being accepted, until accept has done so. mu is held.
+// are kept, which are the caller's to recycle. Nothing is kept from here on, and
+// what was held is being settled. mu is held.
 func (w *writer) take() (x *exchange, body *bytes.Buffer) {
 	if w.mode == holding {
-		w.mode, w.accepting = settling, true
+		w.mode = settling
 	}
 	body, w.body, w.capture = w.body, nil, false
 

@@ -50,7 +50,7 @@ type writer struct {
 	before    http.Header   // as they were when holding began
 	sent      http.Header   // as they were when the handler wrote them, if looked at since
 	replaced  error         // why the answer is not the handler's
-	accepting bool          // the events are being accepted
+	accepting bool          // events are being accepted inside the handler
 	accepted  chan struct{} // closed when that has ended; nil if nobody waits
 }
 
