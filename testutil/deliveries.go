@@ -108,7 +108,7 @@ func (s *Sink) requireDelivered(tb testing.TB, to string, want Want, all []Deliv
 		return d
 	}
 	r := s.reporter()
-	r.line("%d deliveries match, want 1, to %s:", len(taken), cmp.Or(withoutQuery(to), "any webhook"))
+	r.line("%d deliveries match, want 1, to %s:", len(taken), cmp.Or(withoutSecrets(to), "any webhook"))
 	r.want(want)
 	r.line("There were %d attempts, for %d subscriptions.", len(all), len(s.Subscriptions()))
 	all = all[max(0, len(all)-maxShownDeliveries):]
@@ -119,7 +119,7 @@ func (s *Sink) requireDelivered(tb testing.TB, to string, want Want, all []Deliv
 			outcome = fmt.Sprintf("answered %d", d.Status)
 		}
 		r.line("    attempt %d of %s %s to subscription %d, %s: %s",
-			d.Attempt, r.redact(d.Event.Type()), r.redact(d.Event.ID()), d.Subscription, withoutQuery(d.Endpoint), outcome)
+			d.Attempt, r.redact(d.Event.Type()), r.redact(d.Event.ID()), d.Subscription, withoutSecrets(d.Endpoint), outcome)
 	}
 	tb.Fatal(r.finish())
 	return Delivery{}
@@ -130,10 +130,15 @@ func (d *Delivery) repeats(other *Delivery) bool {
 	return d.Subscription == other.Subscription && d.Event.ID() == other.Event.ID() && d.Event.Source() == other.Event.Source()
 }
 
-// withoutQuery leaves out where webhooks have their secrets.
-func withoutQuery(endpoint string) string {
-	before, _, _ := strings.Cut(endpoint, "?")
-	return before
+// withoutSecrets leaves out where webhooks have theirs: the query and the user.
+func withoutSecrets(endpoint string) string {
+	endpoint, _, _ = strings.Cut(endpoint, "?")
+	scheme, rest, _ := strings.Cut(endpoint, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		return scheme + "://" + host[at+1:] + strings.TrimPrefix(rest, host)
+	}
+	return endpoint
 }
 
 // attempt is a Delivery and what it belongs to.

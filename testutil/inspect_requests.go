@@ -108,7 +108,7 @@ func (s *Sink) explain(sub Subscription, e *entry, mask *inspector.Mask) explana
 			c.Want, c.Got = mask.Text(c.Want), mask.Text(c.Got)
 		}
 	}
-	return explanation{sub.ID, mask.Text(withoutQuery(sub.EndPoint)), isPushed(criteria), criteria}
+	return explanation{sub.ID, mask.Text(withoutSecrets(sub.EndPoint)), isPushed(criteria), criteria}
 }
 
 // isPushed reports whether an event that meets criteria so is pushed.
@@ -148,7 +148,7 @@ func (s *Sink) deliveryViews(mask *inspector.Mask, wanted func(*Delivery) bool) 
 			continue
 		}
 		view := deliveryView{
-			Push: d.push, Request: d.request, Subscription: d.Subscription, EndPoint: mask.Text(withoutQuery(d.Endpoint)), EventID: mask.Text(d.Event.ID()),
+			Push: d.push, Request: d.request, Subscription: d.Subscription, EndPoint: mask.Text(withoutSecrets(d.Endpoint)), EventID: mask.Text(d.Event.ID()),
 			Type: mask.Text(d.Event.Type()), Validation: d.Validation, Attempt: d.Attempt, Status: d.Status,
 			Error: mask.Text(d.Error), HeldBack: d.HeldBack, At: d.At.UTC(), TookMS: float64(d.Took) / float64(time.Millisecond),
 		}

@@ -26,7 +26,7 @@ type subscriptionView struct {
 // view masks what a subscription says of persons, and leaves out the secret of its
 // webhook, whatever the mask.
 func (v Subscription) view(mask *inspector.Mask) subscriptionView {
-	v.EndPoint = mask.Text(withoutQuery(v.EndPoint))
+	v.EndPoint = mask.Text(withoutSecrets(v.EndPoint))
 	v.ResourceFilter = mask.Text(v.ResourceFilter)
 	for _, filter := range []**string{&v.SourceFilter, &v.TypeFilter} {
 		if *filter != nil {
