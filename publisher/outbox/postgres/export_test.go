@@ -21,6 +21,15 @@ var (
 	Of           = of
 )
 
+// LineStatements are those that find rows by line or id, of the default schema.
+func LineStatements() map[string]string {
+	q := newQueries(Config{}.withDefaults().Schema)
+	return map[string]string{
+		"ahead": q.ahead, "park": q.park, "wake": q.wake, "claim": q.claim,
+		"deliver": q.deliver, "discard": q.discard, "putBack": q.putBack,
+	}
+}
+
 // Warnings returns a logger like River's.
 func Warnings(h slog.Handler) *slog.Logger { return slog.New(warnings{h}) }
 

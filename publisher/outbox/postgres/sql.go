@@ -9,6 +9,11 @@ import (
 
 // queries are the statements that are ours, for one schema. A line is found by the
 // index altinn_outbox_line, whose condition every one of them repeats.
+//
+// Where rows are found by line or id, the state is compared as text, which no index is
+// on. The table is analyzed when it is quiet, and PostgreSQL then believes that an
+// index on the state finds next to nothing: with a backlog it read all of that for
+// every line.
 type queries struct {
 	depth, last, due            string
 	ahead, wake, park, sweep    string
@@ -61,9 +66,9 @@ func newQueries(schema string) queries {
 				FROM unnest($1::text[], $2::bigint[], $3::timestamptz[]) AS line(line, head, until)
 				CROSS JOIN LATERAL (
 					SELECT id FROM {job}
-					WHERE {unfinished} AND tags[1]::text = line.line AND id > line.head AND state = 'available'
+					WHERE {unfinished} AND tags[1]::text = line.line AND id > line.head AND state::text = 'available'
 					ORDER BY id LIMIT $4) AS behind) AS p
-			WHERE j.id = p.id AND j.state = 'available'`),
+			WHERE j.id = p.id AND j.state::text = 'available'`),
 
 		// Makes the heads of lines available that are parked, which they are when what
 		// they waited for has gone.
@@ -74,7 +79,7 @@ func newQueries(schema string) queries {
 				SELECT id, {parked} AS parked FROM {job}
 				WHERE {unfinished} AND tags[1]::text = line.line
 				ORDER BY id LIMIT 1) AS head
-			WHERE j.id = head.id AND head.parked AND j.state IN ('available', 'scheduled', 'retryable')`),
+			WHERE j.id = head.id AND head.parked AND j.state::text IN ('available', 'scheduled', 'retryable')`),
 
 		// Takes the heads of lines to be sent by this process, if they are parked or
 		// due. It is what River does when it fetches. Lines with another head are
@@ -90,7 +95,7 @@ func newQueries(schema string) queries {
 				SET state = 'running', attempt = j.attempt + 1, attempted_at = now(),
 					attempted_by = array_append(j.attempted_by, $2), metadata = j.metadata || '{"parked": false}'
 				FROM head
-				WHERE j.id = head.id AND head.ready AND j.state IN ('available', 'scheduled', 'retryable')
+				WHERE j.id = head.id AND head.ready AND j.state::text IN ('available', 'scheduled', 'retryable')
 				RETURNING j.*)
 			SELECT head.line, claimed.id, claimed.args, claimed.metadata, claimed.attempt
 			FROM head LEFT JOIN claimed ON claimed.id = head.id`),
@@ -111,7 +116,7 @@ func newQueries(schema string) queries {
 			SET state = CASE WHEN p.at <= now() + interval '5 s' THEN 'available' ELSE 'scheduled' END::{state},
 				scheduled_at = p.at, attempt = j.attempt - 1, metadata = j.metadata || p.metadata
 			FROM unnest($1::bigint[], $2::timestamptz[], $3::jsonb[]) AS p(id, at, metadata)
-			WHERE j.id = p.id AND j.state = 'running' AND j.attempted_by[array_upper(j.attempted_by, 1)] = $4`),
+			WHERE j.id = p.id AND j.state::text = 'running' AND j.attempted_by[array_upper(j.attempted_by, 1)] = $4`),
 
 		// Who has events under way, and taking them over from one who is dead.
 		workers: q(`SELECT DISTINCT attempted_by[array_upper(attempted_by, 1)] FROM {job}
