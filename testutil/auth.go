@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -96,32 +97,78 @@ func (s *Sink) platformAccess(r *http.Request) (app, reason string) {
 var signatures = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
 // decodeToken returns the claims of a well-formed token that is valid now, give
-// or take skew, and signed as the mode asks. Its errors say nothing of the token's
-// content.
+// or take skew, and signed as the mode asks. They are shared, so nobody writes to
+// them. Its errors say nothing of the token's content.
 func (s *Sink) decodeToken(token string, skew time.Duration) (jwt.MapClaims, error) {
-	claims := jwt.MapClaims{}
 	if token == "" {
 		return nil, errors.New("there is none")
 	}
+	claims, err := s.claims.get(token, s.parseToken)
+	if err != nil {
+		return nil, err
+	}
+	err = jwt.NewValidator(jwt.WithLeeway(skew), jwt.WithExpirationRequired()).Validate(claims)
 	if s.cfg.Auth == AuthVerify {
-		parser := jwt.NewParser(jwt.WithValidMethods(signatures), jwt.WithLeeway(skew), jwt.WithExpirationRequired())
-		_, err := parser.ParseWithClaims(token, claims, s.verificationKeys)
-		for _, known := range []error{jwt.ErrTokenMalformed, jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenRequiredClaimMissing} {
+		for _, known := range []error{jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenRequiredClaimMissing} {
 			if errors.Is(err, known) {
 				return nil, known
 			}
 		}
-		if err != nil {
-			return nil, jwt.ErrTokenSignatureInvalid
+	}
+	if err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+// parseToken returns the claims of a well-formed token that is signed as the mode
+// asks, whenever it is valid.
+func (s *Sink) parseToken(token string) (jwt.MapClaims, error) {
+	claims := jwt.MapClaims{}
+	if s.cfg.Auth != AuthVerify {
+		if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
+			return nil, jwt.ErrTokenMalformed
 		}
 		return claims, nil
 	}
-	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
+	parser := jwt.NewParser(jwt.WithValidMethods(signatures), jwt.WithoutClaimsValidation())
+	switch _, err := parser.ParseWithClaims(token, claims, s.verificationKeys); {
+	case errors.Is(err, jwt.ErrTokenMalformed):
 		return nil, jwt.ErrTokenMalformed
+	case err != nil:
+		return nil, jwt.ErrTokenSignatureInvalid
 	}
-	if err := jwt.NewValidator(jwt.WithLeeway(skew), jwt.WithExpirationRequired()).Validate(claims); err != nil {
+	return claims, nil
+}
+
+// claimsCache keeps what tokens say that were parsed. A suite sends the same few
+// again and again, and parsing them was a seventh of what POST /app costs.
+type claimsCache struct {
+	mu   sync.Mutex
+	kept map[string]jwt.MapClaims
+}
+
+// get returns what is kept of token, or else what parse returns.
+func (c *claimsCache) get(token string, parse func(string) (jwt.MapClaims, error)) (jwt.MapClaims, error) {
+	c.mu.Lock()
+	claims, ok := c.kept[token]
+	c.mu.Unlock()
+	if ok {
+		return claims, nil
+	}
+	claims, err := parse(token)
+	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.kept) >= maxCachedTokens {
+		clear(c.kept)
+	}
+	if c.kept == nil {
+		c.kept = map[string]jwt.MapClaims{}
+	}
+	c.kept[token] = claims
 	return claims, nil
 }
 

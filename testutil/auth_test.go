@@ -80,3 +80,36 @@ func TestAuth_SignatureIsNotChecked(t *testing.T) {
 		t.Errorf("answer is %s", resp.Status)
 	}
 }
+
+// A token that was taken for good before is looked at again: it may have expired.
+func TestAuth_ExpiresBetweenRequests(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []testutil.AuthMode{testutil.AuthDecode, testutil.AuthVerify} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				sink := testutil.NewSinkWithConfig(t, testutil.SinkConfig{Auth: mode})
+				token, err := sink.Token(testutil.TokenSpec{ExpiresIn: time.Minute})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, status := range []int{http.StatusCreated, http.StatusCreated, http.StatusUnauthorized} {
+					if status == http.StatusUnauthorized {
+						time.Sleep(61 * time.Second)
+					}
+					req := newPost(t.Context(), t, appBody)
+					req.Header.Set("Authorization", "Bearer "+token)
+					req.Header.Set("PlatformAccessToken", mint(t, sink, testutil.TokenPlatform))
+					resp, err := sink.Client().Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					resp.Body.Close()
+					if resp.StatusCode != status {
+						t.Errorf("answer is %s, want %d", resp.Status, status)
+					}
+				}
+			})
+		})
+	}
+}

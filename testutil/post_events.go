@@ -73,6 +73,10 @@ func renameLegacyResource(ev event.Event, resource string) {
 
 // extensionText returns an extension that is a string, or "".
 func extensionText(ev event.Event, name string) string {
-	text, _ := ev.Extensions()[name].(string)
+	ec, ok := ev.Context.(*event.EventContextV1)
+	if !ok {
+		return ""
+	}
+	text, _ := ec.Extensions[name].(string) // ev.Extensions would copy them all
 	return text
 }

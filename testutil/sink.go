@@ -159,6 +159,7 @@ type Sink struct {
 
 	signing func() (signer, error)
 	tokens  tokenCache
+	claims  claimsCache
 
 	readTimeout time.Duration // of one request
 
