@@ -28,8 +28,8 @@ const (
 // SinkConfig configures a Sink. The zero value is the Events API as an app
 // meets it.
 type SinkConfig struct {
-	// Auth says how tokens are checked: AuthDecode or AuthOff. Defaults to
-	// AuthDecode.
+	// Auth says how tokens are checked: AuthDecode, AuthVerify or AuthOff. Defaults
+	// to AuthDecode.
 	Auth AuthMode
 
 	// Addr is where URL and StartSink listen. On a loopback address requests are
