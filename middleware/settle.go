@@ -19,8 +19,14 @@ func (w *writer) settle(err error) error {
 		err = w.replaced
 	case w.mode == holding && err == nil:
 		x, body := w.take()
+		status := w.status
 		w.mu.Unlock()
-		return w.accept(x, body)
+		if err := x.publish(); err != nil {
+			w.replace(err)
+			return err
+		}
+		w.answered = true
+		return w.send(status, body)
 	case w.mode == holding:
 		w.mode = settling // what a goroutine of the handler still flushes is no success
 		if w.status < http.StatusBadRequest {
@@ -59,7 +65,9 @@ func (w *writer) await() {
 	}
 }
 
-// acceptHeld is accept of what is held by now, if it still is.
+// acceptHeld has the events published that are known by now, then releases what is
+// held, if it still is. If they are not accepted and that is not to pass, it replaces
+// the answer and returns why.
 func (w *writer) acceptHeld() error {
 	w.mu.Lock()
 	if w.mode != holding {
@@ -78,13 +86,6 @@ func (w *writer) acceptHeld() error {
 			w.accepted = nil
 		}
 	}()
-	return w.accept(x, body)
-}
-
-// accept has events published that were held, then releases the answer. If they
-// are not accepted and that is not to pass, it replaces the answer and returns
-// why.
-func (w *writer) accept(x *exchange, body *bytes.Buffer) error {
 	if err := x.publish(); err != nil {
 		w.replace(err)
 		return err
@@ -137,6 +138,11 @@ func (w *writer) release(body *bytes.Buffer) error {
 	if over {
 		return errEnded
 	}
+	return w.send(status, body)
+}
+
+// send sends a status, if there is one, and a body.
+func (w *writer) send(status int, body *bytes.Buffer) error {
 	if status != 0 {
 		w.sendHeader(status)
 	}
@@ -195,6 +201,10 @@ func (w *writer) replace(err error) {
 // that of a handler that failed or panicked: it is dropped, and Echo's error
 // handler answers.
 func (w *writer) end() {
+	if w.answered {
+		w.c.Response().Writer = w.inner
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.await()
