@@ -36,7 +36,7 @@ tidy: ## fail if go.mod or go.sum is not tidy
 	go mod tidy -diff
 	@set -e; for module in $(NESTED); do (cd $$module && go mod tidy -diff); done
 
-fuzz: ## run every fuzz target for FUZZTIME (default 1m)
+fuzz: ## run every fuzz target for FUZZTIME (default 1m; 10000x is so many inputs)
 	@set -e; for pkg in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; \
