@@ -32,7 +32,7 @@ var errEnded = errors.New("lifecycle: the answer has been settled")
 //
 // It has no Unwrap: whoever holds one can only reach the client through it. Its
 // bytes are pooled, so all that touches them is guarded by mu, and a handler's
-// goroutine that outlives the request finds it ended.
+// goroutine that outlives the request is refused.
 type writer struct {
 	inner http.ResponseWriter
 	c     echo.Context

@@ -130,9 +130,12 @@ func (d *Delivery) repeats(other *Delivery) bool {
 	return d.Subscription == other.Subscription && d.Event.ID() == other.Event.ID() && d.Event.Source() == other.Event.Source()
 }
 
-// withoutSecrets leaves out where webhooks have theirs: the query and the user.
+// withoutSecrets leaves out where webhooks have theirs: the query, the fragment and the
+// user.
 func withoutSecrets(endpoint string) string {
-	endpoint, _, _ = strings.Cut(endpoint, "?")
+	if end := strings.IndexAny(endpoint, "?#"); end >= 0 {
+		endpoint = endpoint[:end]
+	}
 	scheme, rest, _ := strings.Cut(endpoint, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	if at := strings.LastIndexByte(host, '@'); at >= 0 {

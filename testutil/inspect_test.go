@@ -259,7 +259,7 @@ func TestInspector_Masks(t *testing.T) {
 	t.Parallel()
 	sink := openSink(t)
 	const person, other = "01017512345", "1017512345"
-	mustPost(t, sink, "/subscriptions", `{"endPoint":"http://user:secret@127.0.0.1:1/`+person+`?code=secret","resourceFilter":"urn:altinn:resource:x","subjectFilter":"/person/`+person+`"}`)
+	mustPost(t, sink, "/subscriptions", `{"endPoint":"http://user:secret@127.0.0.1:1/`+person+`?code=secret#secret","resourceFilter":"urn:altinn:resource:x","subjectFilter":"/person/`+person+`"}`)
 	mustPost(t, sink, "/events", `{"specversion":"1.0","id":"`+person+`","type":"t.`+person+`","source":"https://a.example/`+person+`",`+
 		`"subject":"/person/`+person+`","alternativesubject":"/person/`+person+`","resource":"urn:altinn:resource:x","resourceinstance":"`+person+`",`+
 		`"x`+person+`":"`+person+`","data":{"`+person+`":`+other+`}}`)

@@ -73,10 +73,12 @@ func renameLegacyResource(ev event.Event, resource string) {
 
 // extensionText returns an extension that is a string, or "".
 func extensionText(ev event.Event, name string) string {
-	ec, ok := ev.Context.(*event.EventContextV1)
-	if !ok {
-		return ""
+	var value any
+	if ec, ok := ev.Context.(*event.EventContextV1); ok {
+		value = ec.Extensions[name] // ev.Extensions would copy them all
+	} else if ev.Context != nil {
+		value = ev.Extensions()[name]
 	}
-	text, _ := ec.Extensions[name].(string) // ev.Extensions would copy them all
+	text, _ := value.(string)
 	return text
 }

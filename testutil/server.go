@@ -64,8 +64,7 @@ func (s *Sink) listen() error {
 
 // Shutdown is Close for a program: it takes no new connections, lets requests under
 // way end and closes when they have or ctx ends, whose error it returns then.
-// Connections that no request came on, such as a browser opens ahead, are closed after
-// half a second.
+// Connections that no request came on, such as a browser opens ahead, are closed soon.
 func (s *Sink) Shutdown(ctx context.Context) error {
 	defer s.Close()
 	s.mu.Lock()
@@ -79,8 +78,9 @@ func (s *Sink) Shutdown(ctx context.Context) error {
 	return server.Shutdown(ctx)
 }
 
-// unusedGrace is how long Shutdown waits for a connection's first request. A
-// http.Server waits five seconds.
+// unusedGrace is how long a connection has whose first request was read just before
+// Shutdown, to be noted as used. What comes later is not answered any more. A
+// http.Server waits some six seconds.
 const unusedGrace = 500 * time.Millisecond
 
 // unusedConns are the connections that no request came on yet.

@@ -32,7 +32,7 @@ import (
 )
 
 // How long requests under way and queued events have at a stop. A connection that no
-// request came on holds http.Server.Shutdown for five seconds.
+// request came on holds http.Server.Shutdown for some six seconds.
 const (
 	shutdownTime = 10 * time.Second
 	drainTime    = 5 * time.Second

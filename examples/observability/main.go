@@ -129,7 +129,7 @@ func serve(ctx context.Context, addr string, handler http.Handler, stdout io.Wri
 	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "observability: listening on http://%s\n", listener.Addr())
 	meanwhile()
-	// A connection that no request came on holds Shutdown for five seconds.
+	// A connection that no request came on holds Shutdown for some six seconds.
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {

@@ -37,7 +37,7 @@ import (
 )
 
 // drainTime is how long a stop may take. A connection that no request came on holds
-// http.Server.Shutdown for five seconds.
+// http.Server.Shutdown for some six seconds.
 const drainTime = 10 * time.Second
 
 func main() {
@@ -124,9 +124,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if ctx.Err() != nil {
 		err = nil // stopped before all was said, which is no fault
 	}
+	// Events that were taken are handled while the connections end.
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
-	return errors.Join(err, receiver.Close(stop), server.Shutdown(stop))
+	shutdown := make(chan error, 1)
+	go func() { shutdown <- server.Shutdown(stop) }()
+	return errors.Join(err, receiver.Close(stop), <-shutdown)
 }
 
 func newClient(o options) (*altinn.Client, error) {

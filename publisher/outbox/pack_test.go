@@ -70,6 +70,8 @@ func TestMemory_HandsOutWhatItTook(t *testing.T) {
 
 func FuzzMemory_HandsOutWhatItTook(f *testing.F) {
 	f.Add("id", "source", "type", "key", "/app", "", []byte(`{"type":"type"}`), int64(0))
+	f.Add("a long id", "a long source", "a long type", "a long source", "/events", "a long parent",
+		[]byte(`{"id":"a long id","source":"a long source","type":"a long type","traceparent":"a long parent"}`), int64(1))
 	f.Fuzz(func(t *testing.T, id, source, kind, key, endpoint, trace string, body []byte, nanoseconds int64) {
 		checkHandedOut(t, outbox.Item{
 			ID: id, Source: source, Type: kind, Key: key, Endpoint: endpoint, TraceParent: trace,

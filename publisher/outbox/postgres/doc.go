@@ -60,7 +60,7 @@
 //     that notes it. With 50 events on a key and the endpoint down for 12 attempts,
 //     those behind the head were updated twice each.
 //   - Leases. Every process holds an advisory lock. What a process had under way
-//     that has lost its lock is handed out after 3 s; River alone waits 45 s and
+//     that has lost its lock is handed out after 3 s; River alone waits 60 s and
 //     for its leader's next round, and remains the second net.
 //
 // Cancelling or retrying jobs with River's tools is safe: whatever stood behind one

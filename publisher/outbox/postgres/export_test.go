@@ -26,7 +26,7 @@ func LineStatements() map[string]string {
 	q := newQueries(Config{}.withDefaults().Schema)
 	return map[string]string{
 		"ahead": q.ahead, "park": q.park, "wake": q.wake, "claim": q.claim,
-		"deliver": q.deliver, "discard": q.discard, "putBack": q.putBack,
+		"deliver": q.deliver, "discard": q.discard, "putBack": q.putBack, "requeue": q.requeue,
 	}
 }
 

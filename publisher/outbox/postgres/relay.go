@@ -20,11 +20,13 @@ const (
 	// waitFor is how long an event waits in memory for its predecessor.
 	waitFor = 250 * time.Millisecond
 	// followFor is for how long one of River's jobs goes on down its line. Its slot
-	// would be taken for stuck after jobTimeout.
+	// would be taken for stuck after beginWithin and jobTimeout.
 	followFor = 10 * time.Second
 	// beginWithin is how long an event that was fetched waits for its delivery to
-	// begin; together with jobTimeout less than rescueAfter.
-	beginWithin = 10 * time.Second
+	// begin: as long as all that may be before it take, if each takes as long as a
+	// publisher's attempt may (TryTimeout, 10 s). Together with jobTimeout it is less
+	// than rescueAfter.
+	beginWithin = (fetchedPerWorker - 1) * 10 * time.Second
 	// lookAgain is the first pause between looks at a predecessor that is not here;
 	// it doubles.
 	lookAgain = 5 * time.Millisecond

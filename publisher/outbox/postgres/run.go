@@ -28,7 +28,7 @@ const (
 	// jobTimeout is how long a delivery may take.
 	jobTimeout = 30 * time.Second
 	// rescueAfter is when River takes a job for lost, whatever the leases say.
-	rescueAfter = 45 * time.Second
+	rescueAfter = time.Minute
 	// stopTimeout is how long after a stop the database may take to note what was
 	// under way.
 	stopTimeout = jobTimeout + 5*time.Second
@@ -106,7 +106,7 @@ func (q *Queue) newClient(id string, r *relay) (*river.Client[pgx.Tx], error) {
 		Workers:                     workers,
 		FetchCooldown:               fetchCooldown,
 		FetchPollInterval:           q.cfg.PollInterval,
-		JobTimeout:                  jobTimeout,
+		JobTimeout:                  beginWithin + jobTimeout,
 		RescueStuckJobsAfter:        rescueAfter,
 		RetryPolicy:                 retryPolicy{},
 		CompletedJobRetentionPeriod: keepDelivered,

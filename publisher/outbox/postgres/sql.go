@@ -137,7 +137,7 @@ func newQueries(schema string) queries {
 			FROM {job} AS j WHERE kind = 'altinn_event' AND {status} AND id > $1 ORDER BY id LIMIT $2`),
 
 		requeue: q(`WITH gone AS (
-				DELETE FROM {job} WHERE id = ANY($1) AND kind = 'altinn_event' AND state IN ('cancelled', 'discarded')
+				DELETE FROM {job} WHERE id = ANY($1) AND kind = 'altinn_event' AND state::text IN ('cancelled', 'discarded')
 				RETURNING *)
 			INSERT INTO {job} (args, kind, max_attempts, priority, queue, state, tags, unique_key, unique_states)
 			SELECT args || jsonb_build_object('published_at', $2::text),

@@ -37,9 +37,14 @@ func TestStatements_PlansOfAQuietTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids, lines, texts, times := []int64{1, 2}, []string{"a", "b"}, []string{"{}", "{}"}, []time.Time{time.Now(), time.Now()}
+	hundred := make([]int64, 100)
+	for i := range hundred {
+		hundred[i] = int64(i)
+	}
 	args := map[string][]any{
 		"ahead": {ids, lines}, "park": {lines, ids, times, 1000}, "wake": {lines}, "claim": {lines, "me"},
 		"deliver": {ids}, "discard": {ids, texts}, "putBack": {ids, times, texts, "me"},
+		"requeue": {hundred, "now"},
 	}
 	scans := regexp.MustCompile(`(?:Scan using|Scan Backward using|Index Scan on|Seq Scan on) (\S+)`)
 	for name, statement := range postgres.LineStatements() {
