@@ -161,3 +161,25 @@ func TestRun_DiscardIsARiverCancellation(t *testing.T) {
 		t.Errorf("job is %s because of %q, want cancelled with the reason", state, reason)
 	}
 }
+
+// What is here waits for its turn behind slow answers, and is not sent to the end of
+// the line.
+func TestRelay_WaitsBehindSlowAnswers(t *testing.T) {
+	t.Parallel()
+	pool := migrated(t)
+	q := open(t, pool, postgres.Config{Workers: 1})
+	enqueue(t, q, item("1", "a"), item("2", "b"), item("3", "c"))
+	run(t, q, func(context.Context, outbox.Item) outbox.Outcome {
+		<-time.After(6 * time.Second)
+		return outbox.Outcome{}
+	})
+	eventually(t, "three are delivered", func() bool {
+		stats, err := q.Stats(t.Context())
+		return err == nil && stats.Delivered == 3
+	})
+	var snoozed int
+	err := pool.QueryRow(t.Context(), "SELECT count(*) FROM altinn_outbox.river_job WHERE metadata ? 'snoozes'").Scan(&snoozed)
+	if err != nil || snoozed != 0 {
+		t.Errorf("%d were put back, %v", snoozed, err)
+	}
+}
