@@ -45,6 +45,12 @@ func (s AppSource) ResourceInstance() string {
 	return s.Party + "/" + s.Instance
 }
 
+// isOf reports whether s is of the instance "{party}/{guid}".
+func (s AppSource) isOf(instance string) bool {
+	party, guid, ok := strings.Cut(instance, "/")
+	return ok && party == s.Party && guid == s.Instance
+}
+
 // splitAppPath splits the path of an app's source. It is not ok if the path is
 // none, or if it begins like an instance's and goes on otherwise.
 func splitAppPath(path string) (s AppSource, ok bool) {
@@ -61,8 +67,10 @@ func splitAppPath(path string) (s AppSource, ok bool) {
 	if !ok {
 		return s, path != "instances"
 	}
-	s.Party, rest = cutSegment(rest)
-	s.Instance, _ = cutSegment(rest)
+	s.Party, s.Instance = cutSegment(rest)
+	if len(s.Instance) > guidLength && s.Instance[guidLength] == '/' {
+		s.Instance = s.Instance[:guidLength]
+	}
 	return s, SubjectParty.hasDigits(s.Party) && isGUID(s.Instance)
 }
 

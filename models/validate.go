@@ -140,7 +140,6 @@ func (c *checker) extensions(all map[string]any) (ext altinnExtensions) {
 	if value, ok := all[ExtResourceInstance]; ok {
 		ours++
 		ext.resourceInstance = c.extensionText(ExtResourceInstance, value)
-		c.text(ExtResourceInstance, ext.resourceInstance)
 	}
 	if value, ok := all[ExtAlternativeSubject]; ok {
 		ours++
@@ -196,6 +195,10 @@ func (c *checker) about(ec *event.EventContextV1, ext altinnExtensions) {
 		c.add("source", wantSource)
 	}
 	source, isApp := splitAppPath(rawPath(u))
+	same := isApp && source.isOf(ext.resourceInstance)
+	if !same {
+		c.text(ExtResourceInstance, ext.resourceInstance)
+	}
 	switch {
 	case IsAppResource(ext.resource) && isURL && !isApp:
 		c.add("source", wantAppSource)
@@ -204,10 +207,10 @@ func (c *checker) about(ec *event.EventContextV1, ext altinnExtensions) {
 		if isURL && !isResourceOf(ext.resource, source) {
 			c.add("source", "want the path /{org}/{app} of its resource")
 		}
-		c.instance(source, ext)
+		c.instance(source, ext, same)
 		c.party(ec.Subject)
 	case ext.resource == "" && isApp && source.Instance != "":
-		c.instance(source, ext)
+		c.instance(source, ext, same)
 		c.party(ec.Subject)
 	default:
 		if !IsResource(ext.resource) {
@@ -220,12 +223,8 @@ func (c *checker) about(ec *event.EventContextV1, ext altinnExtensions) {
 }
 
 // instance checks that the event names one instance.
-func (c *checker) instance(source AppSource, ext altinnExtensions) {
-	if ext.resourceInstance == "" || source.Instance == "" {
-		return
-	}
-	party, instance, _ := strings.Cut(ext.resourceInstance, "/")
-	if party != source.Party || instance != source.Instance {
+func (c *checker) instance(source AppSource, ext altinnExtensions, same bool) {
+	if !same && ext.resourceInstance != "" && source.Instance != "" {
 		c.add(ExtResourceInstance, "want {party}/{guid} as in the source")
 	}
 }

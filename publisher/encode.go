@@ -74,7 +74,8 @@ func (e Encoder) Encode(ev event.Event, now time.Time, traceParent string) (outb
 	if (models.Validator{CheckDigits: e.CheckDigits}).ValidateDraft(ev) != nil {
 		return outbox.Item{}, e.Validate(ev)
 	}
-	a := fill(ev, now, traceParent)
+	var a attributes
+	a.fill(ev, now, traceParent)
 	item := outbox.Item{
 		ID:          a.id,
 		Source:      a.source,
@@ -109,27 +110,22 @@ func (e Encoder) Encode(ev event.Event, now time.Time, traceParent string) (outb
 	return item, nil
 }
 
-// fill returns the attributes of a valid event, with what was missing.
-func fill(ev event.Event, now time.Time, traceParent string) attributes {
+// fill sets the attributes to those of a valid event, and what is missing.
+func (a *attributes) fill(ev event.Event, now time.Time, traceParent string) {
 	ec := ev.Context.(*event.EventContextV1) // Validate refuses every other version
-	a := attributes{
-		id:          ec.ID,
-		source:      urlText(&ec.Source.URL),
-		eventType:   ec.Type,
-		time:        now.Truncate(time.Microsecond),
-		traceParent: traceParent,
-		extensions:  ec.Extensions,
-		data:        ev.DataEncoded,
-		dataBase64:  ev.DataBase64,
-	}
-	if a.id == "" {
-		a.id = newID(now)
-	}
+	a.id = ec.ID
+	a.eventType = ec.Type
+	a.traceParent = traceParent
+	a.data = ev.DataEncoded
+	a.dataBase64 = ev.DataBase64
+	a.setSource(&ec.Source.URL, now)
 	if ec.Subject != nil {
 		a.subject = *ec.Subject
 	}
 	if ec.Time != nil && !ec.Time.IsZero() {
 		a.time = ec.Time.Time
+	} else {
+		a.time = now.Truncate(time.Microsecond)
 	}
 	if ec.DataContentType != nil {
 		a.dataContentType = *ec.DataContentType
@@ -137,7 +133,55 @@ func fill(ev event.Event, now time.Time, traceParent string) attributes {
 	if ec.DataSchema != nil {
 		a.dataSchema = ec.DataSchema.String()
 	}
-	for name, value := range ec.Extensions { // a third of the cost of looking each up
+	a.setExtensions(ec.Extensions)
+	if a.resource == "" || a.resourceInstance == "" && models.IsAppResource(a.resource) {
+		if source, err := models.ParseAppSource(a.source); err == nil {
+			a.resource, a.resourceInstance = source.Resource(), source.ResourceInstance()
+		}
+	}
+}
+
+// setSource sets source, and id where it is missing. That is one string where there is
+// nothing to escape, because memory is what costs here, and found to be plain.
+func (a *attributes) setSource(u *url.URL, now time.Time) {
+	a.plainSource = isPlain(u)
+	switch {
+	case a.id != "" && a.plainSource:
+		a.source = u.Scheme + "://" + u.Host + u.Path
+	case a.id != "":
+		a.source = u.String()
+	case a.plainSource:
+		var id [idLength]byte
+		putID(id[:], now)
+		both := u.Scheme + "://" + u.Host + u.Path + string(id[:])
+		n := len(both) - idLength
+		a.source, a.id = both[:n], both[n:]
+	default:
+		var id [idLength]byte
+		putID(id[:], now)
+		a.source, a.id = u.String(), string(id[:])
+	}
+}
+
+// isPlain reports whether u.String() is scheme, host and path as they are, of which
+// none needs to be escaped, in JSON neither.
+func isPlain(u *url.URL) bool {
+	return u.RawPath == "" && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.RawFragment == "" &&
+		strings.HasPrefix(u.Path, "/") && urlSafe.has(u.Host) && urlSafe.has(u.Path)
+}
+
+// setExtensions sets the attributes that are extensions.
+func (a *attributes) setExtensions(all map[string]any) {
+	a.extensions, a.otherExtensions = all, len(all)
+	for _, name := range appExtensions {
+		if a.otherExtensions == 0 {
+			return // nearly always before trace context is looked up
+		}
+		value, ok := all[name]
+		if !ok {
+			continue
+		}
+		a.otherExtensions--
 		text, _ := value.(string)
 		switch name {
 		case models.ExtAlternativeSubject:
@@ -150,38 +194,22 @@ func fill(ev event.Event, now time.Time, traceParent string) attributes {
 			if a.traceParent == "" {
 				a.traceParent = text
 			}
-		case extTraceState:
-		default:
-			a.otherExtensions++
 		}
 	}
-	if a.resource == "" || a.resourceInstance == "" && models.IsAppResource(a.resource) {
-		if source, err := models.ParseAppSource(a.source); err == nil {
-			a.resource, a.resourceInstance = source.Resource(), source.ResourceInstance()
-		}
-	}
-	return a
 }
 
-// newID returns a UUID of version 7 of that time. An id has to be unique, not secret,
-// so its 74 random bits come from the runtime's generator: 70 ns, against 250 for
-// uuid.NewV7, which locks and asks the kernel.
-func newID(now time.Time) string {
+const idLength = 36
+
+// putID writes a UUID of version 7 of that time to b. An id has to be unique, not
+// secret, so its 74 random bits come from the runtime's generator: 70 ns, against 250
+// for uuid.NewV7, which locks and asks the kernel.
+func putID(b []byte, now time.Time) {
 	const version, variant = 7 << 12, 0b10 << 62
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:8], uint64(now.UnixMilli())<<16|version|rand.Uint64()>>52) //nolint:gosec // see above
 	binary.BigEndian.PutUint64(id[8:], variant|rand.Uint64()>>2)                              //nolint:gosec // see above
-	return id.String()
-}
-
-// urlText is u.String() of a source that is valid, at half its cost where there is
-// nothing but scheme, host and path and nothing to escape.
-func urlText(u *url.URL) string {
-	if u.RawPath != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.RawFragment != "" ||
-		!strings.HasPrefix(u.Path, "/") || !urlSafe.has(u.Host) || !urlSafe.has(u.Path) {
-		return u.String()
-	}
-	return u.Scheme + "://" + u.Host + u.Path
+	text, _ := id.MarshalText()
+	copy(b, text)
 }
 
 // appExtensions are those that an event of an app may have: what POST /app keeps, or

@@ -5,63 +5,69 @@ import (
 	"time"
 )
 
-// lane is the line of one key's items. A lane that exists is not empty, and is
-// in exactly one place: ready, waiting for a retry, or with a worker.
-type lane struct {
-	hash       uint64 // of the key
-	head, tail *entry
-	next       *lane // in laneList
-}
+// lanes are the lines of the keys: each is a ring of entries, known by its last one,
+// whose next is the first. There are no empty ones. The first of a lane is in exactly
+// one place: ready, waiting for a retry, or with a worker.
+type lanes map[uint64]*entry
 
-func (l *lane) push(e *entry) {
-	if l.head == nil {
-		l.head = e
+// push appends e to its lane, and reports whether it is the first.
+func (ls lanes) push(e *entry) (first bool) {
+	last := ls[e.key]
+	if last == nil {
+		e.next = e
 	} else {
-		l.tail.next = e
+		e.next, last.next = last.next, e
 	}
-	l.tail = e
+	ls[e.key] = e
+	return last == nil
 }
 
-func (l *lane) pop() *entry {
-	e := l.head
-	l.head, e.next = e.next, nil
+// pop removes e, the first of its lane, and returns the one after it, or nil.
+func (ls lanes) pop(e *entry) *entry {
+	next := e.next
+	e.next = nil
+	if next == e {
+		delete(ls, e.key)
+		return nil
+	}
+	ls[e.key].next = next
+	return next
+}
+
+// entryList is a first-in first-out list of the first entries of lanes.
+type entryList struct{ head, tail *entry }
+
+func (r *entryList) push(e *entry) {
+	if r.head == nil {
+		r.head = e
+	} else {
+		r.tail.behind = e
+	}
+	r.tail = e
+}
+
+func (r *entryList) pop() *entry {
+	e := r.head
+	if e != nil {
+		r.head, e.behind = e.behind, nil
+	}
 	return e
 }
 
-// laneList is a first-in first-out list of lanes.
-type laneList struct{ head, tail *lane }
-
-func (r *laneList) push(l *lane) {
-	if r.head == nil {
-		r.head = l
-	} else {
-		r.tail.next = l
-	}
-	r.tail = l
-}
-
-func (r *laneList) pop() *lane {
-	l := r.head
-	if l != nil {
-		r.head, l.next = l.next, nil
-	}
-	return l
-}
-
-// waiting is a lane whose head is to be tried again when it is due.
+// waiting is the first entry of a lane, which is to be tried again when it is due.
 type waiting struct {
-	*lane
+	*entry
 
 	due time.Time
 }
 
-// laneHeap orders lanes by due, earliest first.
-type laneHeap []waiting
+// waitingHeap orders by due, earliest first.
+type waitingHeap []waiting
 
-func (h *laneHeap) push(w waiting) { heap.Push((*byDue)(h), w) }
-func (h *laneHeap) pop() waiting   { return heap.Pop((*byDue)(h)).(waiting) }
+func (h *waitingHeap) push(w waiting) { heap.Push((*byDue)(h), w) }
+func (h *waitingHeap) pop() waiting   { return heap.Pop((*byDue)(h)).(waiting) }
 
-// byDue is laneHeap as container/heap wants it.
+// byDue is waitingHeap as container/heap wants it.
 type byDue []waiting
 
 func (h byDue) Len() int           { return len(h) }

@@ -73,24 +73,21 @@ func (c Config) validate() error {
 
 // Memory is a Queue in memory. It is safe for concurrent use.
 type Memory struct {
-	cfg Config
+	cfg   Config
+	seed  maphash.Seed // of the hashes of keys
+	inbox inbox
 
 	mu       sync.Mutex
-	runnable sync.Cond        // a lane became ready, or Run is to stop
-	lanes    map[uint64]*lane // by the key's hash: keys that share one share a line
-	seed     maphash.Seed
-	ready    laneList // lanes whose head may be delivered now, first come first served
-	retries  laneHeap // lanes whose head waits for its time, earliest first
+	runnable sync.Cond   // an entry became ready, or Run is to stop
+	unsorted *entry      // a list that was taken from the inbox
+	lanes    lanes       // by the key's hash: keys that share one share a line
+	ready    entryList   // may be delivered now, first come first served
+	retries  waitingHeap // wait for their time, earliest first
 	alarm    *time.Timer
-	callers  []*caller // Enqueues that wait for room, first come first served
-	seq      int64
-	pending  int
 	sending  int
 	gaveUp   []DiscardedItem
-	idle     chan struct{} // closed when nothing is pending or sending; nil if nobody waits
 	running  chan struct{} // closed when Run has returned; nil while nobody runs
 	stopping bool
-	closed   bool
 }
 
 var _ Queue = (*Memory)(nil)
@@ -101,31 +98,9 @@ func NewMemory(cfg Config) *Memory {
 	if err := cfg.validate(); err != nil {
 		panic(err)
 	}
-	q := &Memory{cfg: cfg.withDefaults(), lanes: map[uint64]*lane{}, seed: maphash.MakeSeed()}
+	q := &Memory{cfg: cfg.withDefaults(), lanes: lanes{}, seed: maphash.MakeSeed()}
 	q.runnable.L = &q.mu
 	return q
-}
-
-// batch is items of one Enqueue, and the same packed, in a list.
-type batch struct {
-	items []Item
-	first *entry
-}
-
-func newBatch(items []Item) batch {
-	b := batch{items: items}
-	for end, i := &b.first, 0; i < len(items); i++ {
-		*end = pack(&items[i])
-		end = &(*end).next
-	}
-	return b
-}
-
-// caller is an Enqueue that waits for room.
-type caller struct {
-	batch batch
-	taken chan struct{} // closed when the items were taken, or refused with err
-	err   error
 }
 
 // Enqueue implements Queue. It does not look for an ID and Source that it holds
@@ -134,27 +109,43 @@ func (q *Memory) Enqueue(ctx context.Context, items ...Item) error {
 	if len(items) == 0 {
 		return nil
 	}
-	b := newBatch(items)
-	q.mu.Lock()
+	b := q.pack(items)
+	in := &q.inbox
+	in.mu.Lock()
 	switch {
-	case q.closed:
-		q.mu.Unlock()
+	case in.closed:
+		in.mu.Unlock()
 		return ErrClosed
-	case len(items) > q.cfg.Capacity:
-		q.mu.Unlock()
-		return fmt.Errorf("%w: %d events at once, the capacity is %d", ErrFull, len(items), q.cfg.Capacity)
-	case len(q.callers) == 0 && q.hasRoom(len(items)):
-		q.take(b)
-		q.mu.Unlock()
+	case b.n > q.cfg.Capacity:
+		in.mu.Unlock()
+		return fmt.Errorf("%w: %d events at once, the capacity is %d", ErrFull, b.n, q.cfg.Capacity)
+	case len(in.callers) == 0 && in.held+b.n <= q.cfg.Capacity:
+		sleeping := in.put(b)
+		in.mu.Unlock()
+		if sleeping {
+			q.sortAll()
+		}
 		return nil
 	case q.cfg.WhenFull == Refuse:
-		q.mu.Unlock()
+		in.mu.Unlock()
 		return fmt.Errorf("%w: it holds its capacity of %d events", ErrFull, q.cfg.Capacity)
 	}
 	c := &caller{batch: b, taken: make(chan struct{})}
-	q.callers = append(q.callers, c)
-	q.mu.Unlock()
+	in.callers = append(in.callers, c)
+	in.mu.Unlock()
 	return q.await(ctx, c)
+}
+
+// pack packs the items of one Enqueue.
+func (q *Memory) pack(items []Item) batch {
+	b := batch{n: len(items)}
+	end := &b.first
+	for i := range items {
+		b.last = pack(&items[i], maphash.String(q.seed, items[i].Key))
+		*end = b.last
+		end = &b.last.next
+	}
+	return b
 }
 
 // await waits until c's items are taken. When ctx ends first, c leaves the line.
@@ -164,48 +155,44 @@ func (q *Memory) await(ctx context.Context, c *caller) error {
 		return c.err
 	case <-ctx.Done():
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i, other := range q.callers {
-		if other == c {
-			q.callers = append(q.callers[:i], q.callers[i+1:]...)
-			q.admit() // a smaller batch behind c may fit
-			return fmt.Errorf("waiting for room in the queue: %w", context.Cause(ctx))
-		}
+	left, sleeping := q.inbox.leave(c, q.cfg.Capacity)
+	if sleeping {
+		q.sortAll()
+	}
+	if left {
+		return fmt.Errorf("waiting for room in the queue: %w", context.Cause(ctx))
 	}
 	return c.err // taken, or refused by Close, in the meantime
 }
 
-func (q *Memory) hasRoom(n int) bool { return q.pending+q.sending+n <= q.cfg.Capacity }
+// sortAtOnce bounds the items that a worker sorts before it delivers what is ready.
+const sortAtOnce = 1000
 
-// take appends items to their lanes. The caller holds mu.
-func (q *Memory) take(b batch) {
-	for i := range b.items {
-		e := b.first
-		b.first, e.next = e.next, nil
-		q.seq++
-		q.pending++
-		e.seq = q.seq
-		hash := maphash.String(q.seed, b.items[i].Key)
-		l := q.lanes[hash]
-		if l == nil {
-			l = &lane{hash: hash}
-			q.lanes[hash] = l
-			q.ready.push(l)
+// sort puts items of the inbox into their lanes, in order, and wakes a worker for each
+// that may be delivered. It reports whether there are more. The caller holds mu.
+func (q *Memory) sort() (more bool) {
+	if q.unsorted == nil {
+		q.unsorted = q.inbox.takeAll()
+	}
+	for range sortAtOnce {
+		e := q.unsorted
+		if e == nil {
+			return false
+		}
+		q.unsorted, e.next = e.next, nil
+		if q.lanes.push(e) {
+			q.ready.push(e)
 			q.runnable.Signal()
 		}
-		l.push(e)
 	}
+	return q.unsorted != nil
 }
 
-// admit takes the items of waiting callers as far as there is room. The caller
-// holds mu.
-func (q *Memory) admit() {
-	for len(q.callers) > 0 && q.hasRoom(len(q.callers[0].batch.items)) {
-		c := q.callers[0]
-		q.callers = q.callers[1:]
-		q.take(c.batch)
-		close(c.taken)
+// sortAll sorts on behalf of workers that sleep.
+func (q *Memory) sortAll() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.sort() {
 	}
 }
 
@@ -213,7 +200,7 @@ func (q *Memory) admit() {
 func (q *Memory) Run(ctx context.Context, deliver func(context.Context, Item) Outcome) error {
 	q.mu.Lock()
 	switch {
-	case q.closed:
+	case q.inbox.isClosed():
 		q.mu.Unlock()
 		return ErrClosed
 	case q.running != nil:
@@ -253,62 +240,56 @@ func (q *Memory) stop() {
 }
 
 func (q *Memory) work(ctx context.Context, deliver func(context.Context, Item) Outcome) {
-	for {
-		l := q.next()
-		if l == nil {
-			return
-		}
-		item := l.head.unpack() // the head is this worker's until it is settled
-		item.Attempt = int(l.head.attempt)
-		q.settle(l, deliver(ctx, item))
+	q.mu.Lock()
+	for e := q.next(); e != nil; e = q.next() {
+		q.mu.Unlock()
+		out := deliver(ctx, e.unpack()) // it is this worker's until it is settled
+		q.mu.Lock()
+		q.settle(e, out)
 	}
+	q.mu.Unlock()
 }
 
-// next waits for a lane that is ready and marks its head as sending. It returns
-// no lane when Run is to stop.
-func (q *Memory) next() *lane {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+// next waits for an entry that is ready and marks it as sending. It returns none when
+// Run is to stop. The caller holds mu.
+func (q *Memory) next() *entry {
 	for !q.stopping {
-		if l := q.ready.pop(); l != nil {
-			q.pending--
+		more := q.sort()
+		switch e := q.ready.pop(); {
+		case e != nil:
 			q.sending++
-			l.head.attempt++
-			return l
+			e.attempt++
+			return e
+		case !more && q.inbox.lieDown():
+			q.runnable.Wait()
+			q.inbox.getUp()
 		}
-		q.runnable.Wait()
 	}
 	return nil
 }
 
-// settle applies the outcome to the head of l.
-func (q *Memory) settle(l *lane, out Outcome) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+// settle applies the outcome to e, the first of its lane. The caller holds mu.
+func (q *Memory) settle(e *entry, out Outcome) {
 	q.sending--
 	if out.State == Retry {
-		q.pending++
 		if out.Uncounted {
-			l.head.attempt--
+			e.attempt--
 		}
-		q.retries.push(waiting{l, out.RetryAt})
-		if q.retries[0].lane == l {
+		q.retries.push(waiting{e, out.RetryAt})
+		if q.retries[0].entry == e {
 			q.setAlarm()
 		}
 		return
 	}
-	done := l.pop()
+	next := q.lanes.pop(e)
 	if out.State == Discard {
-		q.discard(done, out.Reason)
+		q.discard(e, out.Reason)
 	}
-	if l.head == nil {
-		delete(q.lanes, l.hash)
-	} else {
-		q.ready.push(l)
+	if next != nil {
+		q.ready.push(next)
 		q.runnable.Signal()
 	}
-	q.admit()
-	q.signalIdle()
+	q.inbox.done(q.cfg.Capacity)
 }
 
 func (q *Memory) discard(e *entry, reason string) {
@@ -318,9 +299,7 @@ func (q *Memory) discard(e *entry, reason string) {
 	if len(q.gaveUp) == q.cfg.KeepDiscarded {
 		q.gaveUp = append(q.gaveUp[:0], q.gaveUp[1:]...)
 	}
-	item := e.unpack()
-	item.Attempt = int(e.attempt)
-	q.gaveUp = append(q.gaveUp, DiscardedItem{Item: item, Seq: e.seq, Reason: reason, DiscardedAt: time.Now()})
+	q.gaveUp = append(q.gaveUp, DiscardedItem{Item: e.unpack(), Seq: e.seq, Reason: reason, DiscardedAt: time.Now()})
 }
 
 // setAlarm sets the one timer to the earliest retry. The caller holds mu.
@@ -335,61 +314,36 @@ func (q *Memory) setAlarm() {
 	q.alarm = time.AfterFunc(time.Until(q.retries[0].due), q.wake)
 }
 
-// wake makes the lanes ready whose time has come.
+// wake makes ready what waits for a time that has come.
 func (q *Memory) wake() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
 	for len(q.retries) > 0 && !q.retries[0].due.After(now) {
-		q.ready.push(q.retries.pop().lane)
+		q.ready.push(q.retries.pop().entry)
 		q.runnable.Signal()
 	}
 	q.setAlarm()
 }
 
-func (q *Memory) signalIdle() {
-	if q.idle != nil && q.pending+q.sending == 0 {
-		close(q.idle)
-		q.idle = nil
-	}
-}
-
 // Drain implements Queue. It waits for items that wait for a retry too, because
 // they would be lost with the process.
 func (q *Memory) Drain(ctx context.Context) error {
-	q.mu.Lock()
-	if q.pending+q.sending == 0 {
-		q.mu.Unlock()
-		return nil
-	}
-	if q.idle == nil {
-		q.idle = make(chan struct{})
-	}
-	idle := q.idle
-	q.mu.Unlock()
-
 	select {
-	case <-idle:
+	case <-q.inbox.emptied():
 		return nil
 	case <-ctx.Done():
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		return fmt.Errorf("drain: %d events not delivered yet: %w", q.pending+q.sending, context.Cause(ctx))
+		return fmt.Errorf("drain: %d events not delivered yet: %w", q.inbox.size(), context.Cause(ctx))
 	}
 }
 
 // Close implements Queue. What it still holds is lost when the process ends; the
 // error says how many items that are.
 func (q *Memory) Close(ctx context.Context) error {
+	q.inbox.close()
 	q.mu.Lock()
-	q.closed = true
 	q.stopping = true
 	q.runnable.Broadcast()
-	for _, c := range q.callers {
-		c.err = ErrClosed
-		close(c.taken)
-	}
-	q.callers = nil
 	running := q.running
 	q.mu.Unlock()
 
@@ -400,9 +354,7 @@ func (q *Memory) Close(ctx context.Context) error {
 			return fmt.Errorf("close: deliveries are still under way: %w", context.Cause(ctx))
 		}
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if left := q.pending + q.sending; left > 0 {
+	if left := q.inbox.size(); left > 0 {
 		return fmt.Errorf("close: %d events were not delivered and are lost with the process", left)
 	}
 	return nil
@@ -412,9 +364,11 @@ func (q *Memory) Close(ctx context.Context) error {
 func (q *Memory) Stats(context.Context) (Stats, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := Stats{Pending: q.pending, Sending: q.sending, Discarded: len(q.gaveUp)}
-	for _, l := range q.lanes {
-		if at := l.head.publishedAt(); s.OldestPending.IsZero() || at.Before(s.OldestPending) {
+	for q.sort() {
+	}
+	s := Stats{Pending: q.inbox.size() - q.sending, Sending: q.sending, Discarded: len(q.gaveUp)}
+	for _, last := range q.lanes {
+		if at := last.next.publishedAt(); s.OldestPending.IsZero() || at.Before(s.OldestPending) {
 			s.OldestPending = at
 		}
 	}
@@ -445,7 +399,7 @@ func (q *Memory) Discarded(_ context.Context, page Page) ([]DiscardedItem, error
 func (q *Memory) Requeue(_ context.Context, seqs ...int64) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
+	if q.inbox.isClosed() {
 		return 0, ErrClosed
 	}
 	var again []Item
@@ -457,6 +411,10 @@ func (q *Memory) Requeue(_ context.Context, seqs ...int64) (int, error) {
 		again = append(again, d.Item)
 		return true
 	})
-	q.take(newBatch(again))
+	if len(again) > 0 {
+		q.inbox.putBack(q.pack(again))
+		for q.sort() {
+		}
+	}
 	return len(again), nil
 }

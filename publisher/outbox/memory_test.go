@@ -139,6 +139,47 @@ func TestMemory_RetryHoldsBackItsKeyOnly(t *testing.T) {
 	})
 }
 
+// Behind very many items that wait for their key, one that need not is found, whether
+// they came while the worker slept or while it was busy.
+func TestMemory_FindsWhatIsReadyBehindMany(t *testing.T) {
+	t.Parallel()
+	const many = 5_000
+	items := make([]outbox.Item, many)
+	for i := range items {
+		items[i] = item(strconv.Itoa(i), "blocked")
+	}
+	items[many-1].Key = "free"
+	for name, busy := range map[string]bool{"AsleepBefore": false, "BusyBefore": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				q := outbox.NewMemory(outbox.Config{Workers: 1})
+				start := time.Now()
+				var after time.Duration
+				run(t, q, func(_ context.Context, it outbox.Item) outbox.Outcome {
+					switch {
+					case it.Key == "free":
+						after = time.Since(start)
+					case it.ID == "head" && it.Attempt == 1:
+						if busy {
+							time.Sleep(time.Second)
+						}
+						return outbox.Outcome{State: outbox.Retry, RetryAt: start.Add(time.Hour)}
+					}
+					return outbox.Outcome{}
+				})
+				enqueue(t, q, item("head", "blocked"))
+				synctest.Wait()
+				enqueue(t, q, items...)
+				drain(t, q)
+				if after > time.Second {
+					t.Errorf("the item of a free key was delivered after %v, want it not to wait for the other key", after)
+				}
+			})
+		})
+	}
+}
+
 func TestMemory_EarlierRetryComesFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,90 +7,103 @@ import (
 	"time"
 )
 
-// entry is an item in a lane, packed: 64 bytes, the body, which it shares with the item,
-// and a string, where an Item and its strings are 168 bytes and up to seven.
+// entry is an item in a lane, packed: 144 bytes and the body, which it shares with the
+// item, where an Item and its strings are 168 bytes and up to seven.
 type entry struct {
-	next    *entry
+	next    *entry // in its lane
+	behind  *entry // in an entryList
+	key     uint64 // the hash of the item's
 	body    []byte
-	rest    string
-	attempt uint32
+	rest    []byte // in room, if that is enough
 	seq     int64
+	attempt uint32
+	room    [60]byte // for rest: that of an event of an app has up to 60 bytes
 }
 
 // rest is PublishedAt, in seconds and nanoseconds, and the item's strings: each with its
 // length doubled and, if it was found in the body, where, or else plus one and the string
-// itself. Nearly always the body holds source and type, and the key is the source.
+// itself. Nearly always the body holds source and type. The key comes last, unless it is
+// the source.
 
-// shortText is what is not worth a search. Neither is an id: the body of an event of an
-// app does not hold it, and that search alone was a quarter of what packing costs. For
-// other events the id is kept twice, 36 bytes.
+// shortText is what is not worth a search.
 const shortText = 8
 
 // pack returns item as an entry, which shares the body with it.
-func pack(item *Item) *entry {
+func pack(item *Item, key uint64) *entry {
 	var buf [256]byte
 	rest := binary.AppendVarint(buf[:0], item.PublishedAt.Unix())
 	rest = binary.AppendUvarint(rest, uint64(item.PublishedAt.Nanosecond())) //nolint:gosec // not negative
-	source := -1
-	for _, s := range item.strings() {
-		n, start := uint64(len(*s)), len(rest)
-		rest = binary.AppendUvarint(rest, n<<1|1)
-		text := len(rest)
-		rest = append(rest, *s...)
-		at := -1
-		switch {
-		case s == &item.Key && *s == item.Source:
-			at = source
-		case s != &item.ID && n > shortText:
-			at = bytes.Index(item.Body, rest[text:])
-		}
-		if s == &item.Source {
-			source = at
-		}
-		if at >= 0 {
-			rest = binary.AppendUvarint(rest[:start], n<<1)
-			rest = binary.AppendUvarint(rest, uint64(at))
-		}
+	// The body of an event of an app does not hold its id, and that search alone was a
+	// quarter of what packing costs. For other events the id is kept twice, 36 bytes.
+	rest = appendText(rest, item.ID)
+	rest = appendFound(rest, item.Source, item.Body)
+	rest = appendFound(rest, item.Type, item.Body)
+	rest = appendText(rest, item.Endpoint)
+	rest = appendFound(rest, item.TraceParent, item.Body)
+	if item.Key != item.Source {
+		rest = appendText(rest, item.Key)
 	}
-	return &entry{body: item.Body, rest: string(rest)}
+	e := &entry{key: key, body: item.Body}
+	e.rest = append(e.room[:0], rest...)
+	return e
 }
 
-// unpack returns the item, but for Attempt. Its strings share one copy of the body.
-func (e *entry) unpack() Item {
-	body := string(e.body)
-	item := Item{Body: slices.Clip(e.body)}
-	numbers := []byte(e.rest)
-	at := 0
-	number := func() int {
-		v, n := binary.Uvarint(numbers[at:])
-		at += n
-		return int(v) //nolint:gosec // pack wrote an int
+// appendText appends s.
+func appendText(rest []byte, s string) []byte {
+	rest = binary.AppendUvarint(rest, uint64(len(s))<<1|1)
+	return append(rest, s...)
+}
+
+// appendFound appends where body holds s, or s.
+func appendFound(rest []byte, s string, body []byte) []byte {
+	with := appendText(rest, s)
+	if len(s) <= shortText {
+		return with
 	}
-	item.PublishedAt = e.publishedAt()
-	_, n := binary.Varint(numbers)
-	at += n
-	number()
-	for _, s := range item.strings() {
-		n := number()
-		if n&1 == 0 {
-			start := number()
-			*s = body[start : start+n>>1]
-		} else {
-			*s = e.rest[at : at+n>>1]
-			at += n >> 1
-		}
+	at := bytes.Index(body, with[len(with)-len(s):])
+	if at < 0 {
+		return with
+	}
+	rest = binary.AppendUvarint(rest, uint64(len(s))<<1)
+	return binary.AppendUvarint(rest, uint64(at))
+}
+
+// unpack returns the item. Its strings share one copy of the body.
+func (e *entry) unpack() Item {
+	item := Item{Body: slices.Clip(e.body), PublishedAt: e.publishedAt(), Attempt: int(e.attempt)}
+	r := reader{rest: string(e.rest), body: string(e.body)}
+	r.number() // PublishedAt
+	r.number()
+	for _, s := range []*string{&item.ID, &item.Source, &item.Type, &item.Endpoint, &item.TraceParent} {
+		*s = r.text()
+	}
+	item.Key = item.Source
+	if r.rest != "" {
+		item.Key = r.text()
 	}
 	return item
 }
 
-func (e *entry) publishedAt() time.Time {
-	head := []byte(e.rest[:min(len(e.rest), 2*binary.MaxVarintLen64)])
-	seconds, n := binary.Varint(head)
-	nanoseconds, _ := binary.Uvarint(head[n:])
-	return time.Unix(seconds, int64(nanoseconds)) //nolint:gosec // pack wrote less than a second
+// reader reads what pack has written.
+type reader struct{ rest, body string }
+
+func (r *reader) number() int {
+	v, n := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
+	r.rest = r.rest[n:]
+	return int(v) //nolint:gosec // pack wrote an int
 }
 
-// strings returns the fields that are strings.
-func (i *Item) strings() [6]*string {
-	return [...]*string{&i.ID, &i.Source, &i.Type, &i.Key, &i.Endpoint, &i.TraceParent}
+func (r *reader) text() (s string) {
+	n := r.number()
+	if n&1 == 0 {
+		return r.body[r.number():][:n>>1]
+	}
+	s, r.rest = r.rest[:n>>1], r.rest[n>>1:]
+	return s
+}
+
+func (e *entry) publishedAt() time.Time {
+	seconds, n := binary.Varint(e.rest)
+	nanoseconds, _ := binary.Uvarint(e.rest[n:])
+	return time.Unix(seconds, int64(nanoseconds)) //nolint:gosec // pack wrote less than a second
 }

@@ -68,21 +68,23 @@ func enqueueDeep(l *lab) (figure, error) {
 	if err := s.fill(full, deep); err != nil {
 		return figure{}, err
 	}
-	slices := make([][]outbox.Item, l.rounds)
+	// Each side has events that it has not seen, which are no longer in a cache.
+	slices := make([][]outbox.Item, 3*l.rounds)
 	for i := range slices {
 		var err error
 		if slices[i], err = s.items(n); err != nil {
 			return figure{}, err
 		}
 	}
-	round := 0
+	turn := 0
+	next := func() []outbox.Item {
+		turn++
+		return slices[turn-1]
+	}
 	r, err := l.run(contest{
-		subject: func(int) error {
-			round++
-			return enqueueEach(full, slices[round-1])
-		},
-		peer: func(int) error { return enqueueEach(newQueue(), slices[0]) },
-		n:    n,
+		subject: func(int) error { return enqueueEach(full, next()) },
+		peer:    func(int) error { return enqueueEach(newQueue(), next()) },
+		n:       n,
 	})
 	runtime.KeepAlive(full)
 	return r.figure(), err
