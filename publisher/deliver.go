@@ -33,30 +33,30 @@ func (p *Publisher) relay() {
 
 // relayItem is one attempt on behalf of the queue.
 func (p *Publisher) relayItem(ctx context.Context, item outbox.Item) outbox.Outcome {
-	_, out := p.attempt(ctx, &item)
+	_, out := p.attempt(ctx, &item, time.Now())
 	return out
 }
 
 // send is delivery without a queue: attempts until the policy or ctx ends it.
-func (p *Publisher) send(ctx context.Context, item outbox.Item) error {
+func (p *Publisher) send(ctx context.Context, item *outbox.Item, now time.Time) error {
 	for item.Attempt = 1; ; item.Attempt++ {
-		err, out := p.attempt(ctx, &item)
+		err, out := p.attempt(ctx, item, now)
 		if out.State != outbox.Retry {
 			return err
 		}
 		if stopped := p.sleepUntil(ctx, out.RetryAt); stopped != nil {
 			err = fmt.Errorf("%w: %w", stopped, err)
-			p.discarded(ctx, &item, err, 0)
+			p.discarded(ctx, item, err, 0)
 			return err
 		}
+		now = time.Now()
 	}
 }
 
 // attempt makes one attempt, decides what follows and tells the Observer and the
 // log.
-func (p *Publisher) attempt(ctx context.Context, item *outbox.Item) (error, outbox.Outcome) { //nolint:revive,staticcheck // the outcome follows from the error
-	ctx = p.cfg.Observer.Delivering(ctx, *item)
-	start := time.Now()
+func (p *Publisher) attempt(ctx context.Context, item *outbox.Item, start time.Time) (error, outbox.Outcome) { //nolint:revive,staticcheck // the outcome follows from the error
+	ctx = p.watch.delivering(ctx, item)
 	err := p.try(ctx, item, start.Add(p.cfg.TryTimeout))
 
 	out := p.cfg.Retry.next(item, err)
@@ -99,7 +99,7 @@ func (p *Publisher) delivered(ctx context.Context, item *outbox.Item, start time
 		level = slog.LevelInfo // the end of what a warning began
 	}
 	p.log(ctx, &p.deliveredLines, level, "event delivered", item, nil, start)
-	p.cfg.Observer.Delivered(ctx, *item)
+	p.watch.delivered(ctx, item)
 }
 
 func (p *Publisher) retried(ctx context.Context, item *outbox.Item, err error, at, start time.Time) {
@@ -108,12 +108,12 @@ func (p *Publisher) retried(ctx context.Context, item *outbox.Item, err error, a
 		level = slog.LevelWarn
 	}
 	p.log(ctx, &p.retriedLines, level, "event not delivered, will be retried", item, err, start)
-	p.cfg.Observer.Retried(ctx, *item, err, at)
+	p.watch.retried(ctx, item, err, at)
 }
 
 func (p *Publisher) discarded(ctx context.Context, item *outbox.Item, err error, took time.Duration) {
 	p.cfg.Logger.LogAttrs(ctx, slog.LevelError, "event discarded", attrs(item, err, took)...)
-	p.cfg.Observer.Discarded(ctx, *item, err)
+	p.watch.discarded(ctx, item, err)
 }
 
 // log writes a line about an attempt, unless it is one of very many of its kind. Who

@@ -71,47 +71,46 @@ func (e Encoder) Validate(ev event.Event) error {
 // Encode never changes ev, and the Item shares no memory with it. The error is a
 // *models.ValidationError: ev breaks a rule, or is larger than MaxEventBytes.
 func (e Encoder) Encode(ev event.Event, now time.Time, traceParent string) (outbox.Item, error) {
-	if (models.Validator{CheckDigits: e.CheckDigits}).ValidateDraft(ev) != nil {
-		return outbox.Item{}, e.Validate(ev)
+	var item outbox.Item
+	err := e.encode(&item, &ev, now, traceParent)
+	return item, err
+}
+
+// encode is Encode to an item that is zero, and stays it if there is an error.
+func (e Encoder) encode(item *outbox.Item, ev *event.Event, now time.Time, traceParent string) error {
+	if (models.Validator{CheckDigits: e.CheckDigits}).ValidateDraft(*ev) != nil {
+		return e.Validate(*ev)
 	}
 	var a attributes
 	a.fill(ev, now, traceParent)
-	item := outbox.Item{
-		ID:          a.id,
-		Source:      a.source,
-		Type:        a.eventType,
-		TraceParent: a.traceParent,
-		PublishedAt: now,
-	}
 	isApp := models.IsAppResource(a.resource)
 	if isApp && !a.isSupported() {
-		if err := e.Validate(ev); err != nil {
-			return outbox.Item{}, err
+		if err := e.Validate(*ev); err != nil {
+			return err
 		}
 	}
-	if isApp {
-		item.Key = a.source
-	} else {
-		item.Key = a.resource + "/" + a.resourceInstance
-	}
-	if isApp && !e.CloudEventsOnly {
-		item.Endpoint = EndpointApp
-		item.Body = a.appendApp(make([]byte, 0, a.appSize()))
-	} else {
-		item.Endpoint = EndpointEvents
-		item.Body = a.appendCloudEvent(make([]byte, 0, a.cloudEventSize()))
-	}
-	if n := len(item.Body); n > MaxEventBytes {
-		return outbox.Item{}, addFaults(nil, []models.Fault{{
+	toApp := isApp && !e.CloudEventsOnly
+	body := a.encode(toApp)
+	if n := len(body); n > MaxEventBytes {
+		return addFaults(nil, []models.Fault{{
 			Attribute: "data",
 			Message:   fmt.Sprintf("makes the encoded event %d bytes long, want %d or fewer: publish a reference instead", n, MaxEventBytes),
 		}})
 	}
-	return item, nil
+	item.ID, item.Source, item.Type = a.id, a.source, a.eventType
+	item.Body, item.TraceParent, item.PublishedAt = body, a.traceParent, now
+	item.Key, item.Endpoint = a.source, EndpointEvents
+	if !isApp {
+		item.Key = a.resource + "/" + a.resourceInstance
+	}
+	if toApp {
+		item.Endpoint = EndpointApp
+	}
+	return nil
 }
 
 // fill sets the attributes to those of a valid event, and what is missing.
-func (a *attributes) fill(ev event.Event, now time.Time, traceParent string) {
+func (a *attributes) fill(ev *event.Event, now time.Time, traceParent string) {
 	ec := ev.Context.(*event.EventContextV1) // Validate refuses every other version
 	a.id = ec.ID
 	a.eventType = ec.Type

@@ -30,6 +30,14 @@ type attributes struct {
 	dataBase64                     bool
 }
 
+// encode returns the event as POST /app takes it, or as a structured CloudEvent.
+func (a *attributes) encode(toApp bool) []byte {
+	if toApp {
+		return a.appendApp(make([]byte, 0, a.appSize()))
+	}
+	return a.appendCloudEvent(make([]byte, 0, a.cloudEventSize()))
+}
+
 // appSize is how long appendApp gets if nothing needs escaping.
 func (a *attributes) appSize() int {
 	const names = len(`{"type":"","source":"","subject":"","specversion":"1.0","alternativesubject":""}`)

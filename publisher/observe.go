@@ -71,3 +71,45 @@ func (NopObserver) Retried(context.Context, outbox.Item, error, time.Time) {}
 func (NopObserver) Discarded(context.Context, outbox.Item, error) {}
 
 var _ Observer = NopObserver{}
+
+// watch is an Observer that may be nil. Where there is none, nothing is copied for it:
+// an item is 168 bytes, and has five calls.
+type watch struct{ Observer }
+
+func (w watch) publishing(ctx context.Context, ev *event.Event) (context.Context, string) {
+	if w.Observer == nil {
+		return ctx, ""
+	}
+	return w.Publishing(ctx, *ev)
+}
+
+func (w watch) published(ctx context.Context, item *outbox.Item, err error) {
+	if w.Observer != nil {
+		w.Published(ctx, *item, err)
+	}
+}
+
+func (w watch) delivering(ctx context.Context, item *outbox.Item) context.Context {
+	if w.Observer == nil {
+		return ctx
+	}
+	return w.Delivering(ctx, *item)
+}
+
+func (w watch) delivered(ctx context.Context, item *outbox.Item) {
+	if w.Observer != nil {
+		w.Delivered(ctx, *item)
+	}
+}
+
+func (w watch) retried(ctx context.Context, item *outbox.Item, err error, at time.Time) {
+	if w.Observer != nil {
+		w.Retried(ctx, *item, err, at)
+	}
+}
+
+func (w watch) discarded(ctx context.Context, item *outbox.Item, err error) {
+	if w.Observer != nil {
+		w.Discarded(ctx, *item, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -53,9 +54,6 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Observer == nil {
-		c.Observer = NopObserver{}
-	}
 	return c
 }
 
@@ -73,11 +71,12 @@ type Publisher struct {
 	cfg     Config
 	sender  Sender
 	encoder Encoder
+	watch   watch
 
-	mu      sync.Mutex
-	closed  bool
-	calls   int           // Publishes under way
-	settled chan struct{} // closed when closed and calls is 0
+	closing sync.Once
+	calls   atomic.Int64  // Publishes under way, and closedCalls once closed
+	settle  sync.Once     // closes settled
+	settled chan struct{} // closed when no Publish is under way or can begin
 
 	running    context.Context // ends when the relay is to take nothing more
 	stop       context.CancelFunc
@@ -113,6 +112,7 @@ func New(sender Sender, cfg Config) (*Publisher, error) {
 	p := &Publisher{
 		cfg:     cfg.withDefaults(),
 		sender:  sender,
+		watch:   watch{cfg.Observer},
 		settled: make(chan struct{}),
 	}
 	if e, ok := sender.(encoding); ok {
@@ -186,104 +186,106 @@ func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 	}
 	defer p.end()
 
-	var one [1]call
-	calls, err := p.prepare(ctx, events, one[:0])
-	switch {
-	case err != nil:
-	case p.cfg.Queue == nil:
-		return p.sendAll(calls)
-	default:
-		err = p.enqueue(ctx, calls)
+	var room struct { // nearly always there is one event
+		items [1]outbox.Item
+		ctxs  [1]context.Context
 	}
-	for i := range calls {
-		calls[i].published(p.cfg.Observer, err)
+	items, ctxs := resize(room.items[:0], len(events)), resize(room.ctxs[:0], len(events))
+	now := time.Now()
+	err := p.prepare(ctx, events, now, items, ctxs)
+	if err == nil && p.cfg.Queue == nil {
+		return p.sendAll(items, ctxs, now)
+	}
+	if err == nil {
+		err = p.enqueue(ctx, items)
+	}
+	for i := range items {
+		p.watch.published(ctxs[i], &items[i], err)
 	}
 	return err
 }
 
-// call is one event of one Publish, with the context that the Observer gave it.
-type call struct {
-	ctx  context.Context
-	item outbox.Item
-}
-
-// published tells the Observer how the call has ended.
-func (c *call) published(o Observer, err error) { o.Published(c.ctx, c.item, err) }
-
-// prepare appends a call for each event to calls. The error says what is wrong
-// with each that cannot be encoded.
-func (p *Publisher) prepare(ctx context.Context, events []event.Event, calls []call) ([]call, error) {
-	calls = slices.Grow(calls, len(events))
-	now := time.Now()
+// prepare makes an item of each event, and the context that the Observer gives it. The
+// error says what is wrong with each that cannot be encoded.
+func (p *Publisher) prepare(ctx context.Context, events []event.Event, now time.Time, items []outbox.Item, ctxs []context.Context) error {
 	var errs []error
-	for _, ev := range events {
-		ctx, traceParent := p.cfg.Observer.Publishing(ctx, ev)
-		item, err := p.encoder.Encode(ev, now, traceParent)
-		if err != nil {
-			item = identify(ev)
-			errs = append(errs, eventError(item, err))
+	for i := range events {
+		var traceParent string
+		ctxs[i], traceParent = p.watch.publishing(ctx, &events[i])
+		if err := p.encoder.encode(&items[i], &events[i], now, traceParent); err != nil {
+			items[i] = identify(events[i])
+			errs = append(errs, eventError(items[i], err))
 		}
-		calls = append(calls, call{ctx, item})
 	}
-	return calls, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-func (p *Publisher) enqueue(ctx context.Context, calls []call) error {
-	items := make([]outbox.Item, len(calls))
-	for i := range calls {
-		items[i] = calls[i].item
+func (p *Publisher) enqueue(ctx context.Context, items []outbox.Item) error {
+	var err error
+	if q, ok := p.cfg.Queue.(*outbox.Memory); ok {
+		err = q.Enqueue(ctx, items...) // the compiler sees that it does not keep the list
+	} else {
+		err = p.cfg.Queue.Enqueue(ctx, slices.Clone(items)...)
 	}
-	if err := p.cfg.Queue.Enqueue(ctx, items...); err != nil {
+	if err != nil {
 		return &outbox.StoreError{Op: "publish", Err: err}
 	}
 	return nil
 }
 
 // sendAll sends without a queue, in order, and leaves out what follows a failed
-// event of the same key.
-func (p *Publisher) sendAll(calls []call) error {
+// event of the same key. The first is sent now: reading the clock is a thirtieth of
+// what there is to do.
+func (p *Publisher) sendAll(items []outbox.Item, ctxs []context.Context, now time.Time) error {
 	var (
 		errs   []error
 		failed map[string]bool
 	)
-	for i := range calls {
-		c := &calls[i]
+	for i := range items {
+		item := &items[i]
 		var err error
-		if failed[c.item.Key] {
+		if failed[item.Key] {
 			err = ErrNotSent
 		} else {
-			err = p.send(c.ctx, c.item)
+			if i > 0 {
+				now = time.Now()
+			}
+			err = p.send(ctxs[i], item, now)
 		}
 		if err != nil {
-			err = eventError(c.item, err)
+			err = eventError(*item, err)
 			errs = append(errs, err)
 			if failed == nil {
 				failed = map[string]bool{}
 			}
-			failed[c.item.Key] = true
+			failed[item.Key] = true
 		}
-		c.published(p.cfg.Observer, err)
+		p.watch.published(ctxs[i], item, err)
 	}
 	return errors.Join(errs...)
 }
 
+// resize returns s with n elements.
+func resize[E any](s []E, n int) []E { return slices.Grow(s[:0], n)[:n] }
+
+// closedCalls is added to the calls under way when the publisher is closed.
+const closedCalls = math.MinInt64
+
 // begin counts a Publish in; it reports false once the publisher is closed.
 func (p *Publisher) begin() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
+	if p.calls.Add(1) > 0 {
+		return true
 	}
-	p.calls++
-	return true
+	p.end()
+	return false
 }
 
-func (p *Publisher) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.calls--
-	if p.closed && p.calls == 0 {
-		close(p.settled)
+func (p *Publisher) end() { p.settleIf(p.calls.Add(-1)) }
+
+// settleIf notes that no call is under way any more, nor can begin, if calls says so.
+func (p *Publisher) settleIf(calls int64) {
+	if calls == closedCalls {
+		p.settle.Do(func() { close(p.settled) })
 	}
 }
 
@@ -298,15 +300,7 @@ const closeGrace = time.Second
 //
 // Close leaves the queue open: close it afterwards. Closing twice is no error.
 func (p *Publisher) Close(ctx context.Context) error {
-	p.mu.Lock()
-	if !p.closed {
-		p.closed = true
-		if p.calls == 0 {
-			close(p.settled)
-		}
-	}
-	p.mu.Unlock()
-
+	p.closing.Do(func() { p.settleIf(p.calls.Add(closedCalls)) })
 	err := wait(ctx, p.settled)
 	if err == nil {
 		err = p.drain(ctx)

@@ -32,18 +32,18 @@ var replyBuffers = sync.Pool{New: func() any { return new([maxReplyBytes]byte) }
 // The error wraps publisher.ErrRejected, ErrUnauthorized or ErrUnavailable, and
 // is a *ResponseError if the service answered.
 func (c *Client) Send(ctx context.Context, item outbox.Item) error {
-	return c.post(ctx, item, nil)
+	return c.post(ctx, &item, nil)
 }
 
 // Post is Send, and returns the id that the service gave the event: the UUID that
 // POST /app answers, with or without JSON quotes. It is empty where the service
 // tells none, as POST /events, which keeps the event's own id.
 func (c *Client) Post(ctx context.Context, item outbox.Item) (id string, err error) {
-	err = c.post(ctx, item, func(reply []byte) { id = parseID(reply) })
+	err = c.post(ctx, &item, func(reply []byte) { id = parseID(reply) })
 	return id, err
 }
 
-func (c *Client) post(ctx context.Context, item outbox.Item, accept func(reply []byte)) error {
+func (c *Client) post(ctx context.Context, item *outbox.Item, accept func(reply []byte)) error {
 	switch item.Endpoint {
 	case publisher.EndpointApp:
 		return c.do(ctx, &c.app, item.Source, item.Body, accept)

@@ -106,9 +106,14 @@ func (c *Client) invalidate(t tokens) {
 // "ttd" and "apps-test" of
 // "https://ttd.apps.altinn.no/ttd/apps-test/instances/50019855/…".
 func appOf(source string) (org, app string) {
-	_, rest, _ := strings.Cut(source, "://")
-	_, path, _ := strings.Cut(rest, "/")
-	org, path, _ = strings.Cut(path, "/")
+	for range 3 { // of "https://", and before the path
+		slash := strings.IndexByte(source, '/')
+		if slash < 0 {
+			return "", ""
+		}
+		source = source[slash+1:]
+	}
+	org, path, _ := strings.Cut(source, "/")
 	app, _, _ = strings.Cut(path, "/")
 	if org == "" || app == "" {
 		return "", ""

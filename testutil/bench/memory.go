@@ -68,6 +68,9 @@ func enqueueDeep(l *lab) (figure, error) {
 	if err := s.fill(full, deep); err != nil {
 		return figure{}, err
 	}
+	if _, err := full.Stats(context.Background()); err != nil { // sorts them by key, as a worker does
+		return figure{}, err
+	}
 	// Each side has events that it has not seen, which are no longer in a cache.
 	slices := make([][]outbox.Item, 3*l.rounds)
 	for i := range slices {
@@ -112,6 +115,9 @@ func bytesPerEvent(*lab) (figure, error) {
 	before := heap()
 	q := newQueue()
 	if err := s.fill(q, deep); err != nil {
+		return figure{}, err
+	}
+	if _, err := q.Stats(context.Background()); err != nil { // sorts them by key, as a worker does
 		return figure{}, err
 	}
 	used := (heap() - before) / deep
