@@ -26,7 +26,7 @@ func ParseAppSource(source string) (AppSource, error) {
 	if err != nil || !isWebURL(u) {
 		return AppSource{}, invalid("source", "source", wantSource)
 	}
-	s, ok := splitAppPath(rawPath(u))
+	s, _, ok := splitAppPath(rawPath(u))
 	if !ok {
 		return AppSource{}, invalid("source", "source", wantAppSource)
 	}
@@ -52,26 +52,28 @@ func (s AppSource) isOf(instance string) bool {
 }
 
 // splitAppPath splits the path of an app's source. It is not ok if the path is
-// none, or if it begins like an instance's and goes on otherwise.
-func splitAppPath(path string) (s AppSource, ok bool) {
-	path, ok = strings.CutPrefix(path, "/")
+// none, or if it begins like an instance's and goes on otherwise. The rest is what
+// follows the instance, or the app if there is none.
+func splitAppPath(path string) (s AppSource, rest string, ok bool) {
+	rest, ok = strings.CutPrefix(path, "/")
 	if !ok {
-		return AppSource{}, false
+		return AppSource{}, "", false
 	}
-	s.Org, path = cutSegment(path)
-	s.App, path = cutSegment(path)
+	s.Org, rest = cutSegment(rest)
+	s.App, rest = cutSegment(rest)
 	if !isAppName(s.Org) || !isAppName(s.App) {
-		return AppSource{}, false
+		return AppSource{}, "", false
 	}
-	rest, ok := strings.CutPrefix(path, "instances/")
+	instance, ok := strings.CutPrefix(rest, "instances/")
 	if !ok {
-		return s, path != "instances"
+		return s, rest, rest != "instances"
 	}
-	s.Party, s.Instance = cutSegment(rest)
-	if len(s.Instance) > guidLength && s.Instance[guidLength] == '/' {
-		s.Instance = s.Instance[:guidLength]
+	s.Party, rest = cutSegment(instance)
+	s.Instance, rest = rest[:min(len(rest), guidLength)], rest[min(len(rest), guidLength):]
+	if !SubjectParty.hasDigits(s.Party) || !isGUID(s.Instance) || rest != "" && rest[0] != '/' {
+		return AppSource{}, "", false
 	}
-	return s, SubjectParty.hasDigits(s.Party) && isGUID(s.Instance)
+	return s, rest, true
 }
 
 // cutSegment returns what is before the first slash of path and what is after it.
@@ -98,6 +100,13 @@ func rawPath(u *url.URL) string {
 func isWebURL(u *url.URL) bool {
 	return (u.Scheme == "https" || u.Scheme == "http") &&
 		u.Host != "" && u.Host[0] != ':' && u.Opaque == "" && u.User == nil
+}
+
+// isPlainURL reports whether u.String() is scheme, host and path as they are, and none
+// of them needs escaping. The path may be known not to.
+func isPlainURL(u *url.URL, plain bool) bool {
+	return u.RawPath == "" && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.RawFragment == "" &&
+		plainHost.has(u.Host) && (plain || strings.HasPrefix(u.Path, "/") && plainPath.has(u.Path))
 }
 
 // setURL writes s to u. What is no URL leaves u empty, which Validate refuses.

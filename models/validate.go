@@ -36,18 +36,38 @@ type Validator struct {
 // like, without their values; only what the SDK says of an attribute that could
 // not be set may quote it, redacted, and never if it is subject, data or an
 // extension.
-func (v Validator) Validate(ev event.Event) error { return v.validate(ev, false) }
+func (v Validator) Validate(ev event.Event) error { return v.read(&ev, false, &Reading{}) }
 
 // ValidateDraft is Validate for an event as it may be handed to Publish, which
 // fills specversion, id and time and, for an event about an app instance,
 // resource and resourceinstance: those may be missing.
-func (v Validator) ValidateDraft(ev event.Event) error { return v.validate(ev, true) }
+func (v Validator) ValidateDraft(ev event.Event) error { return v.read(&ev, true, &Reading{}) }
+
+// Reading is what the attributes of an event say, read while it was validated.
+type Reading struct {
+	// App is what the source names if it is the source of an app, else zero.
+	App AppSource
+	// Resource, ResourceInstance and AlternativeSubject are the extensions of those
+	// names. They are empty if the event has none.
+	Resource, ResourceInstance, AlternativeSubject string
+	// PlainSource tells that the source is scheme, host and path, and that nothing in
+	// them needs escaping, be it in a URL or in JSON.
+	PlainSource bool
+}
+
+// Read is ValidateDraft, and returns what it has read of ev on the way, so that
+// nobody has to read it again. The Reading is meaningless if there is an error.
+func (v Validator) Read(ev event.Event) (Reading, error) {
+	var r Reading
+	err := v.read(&ev, true, &r)
+	return r, err
+}
 
 // IsAppEvent reports whether ev is an event of an app, which goes to POST /app:
 // whether its resource is an app's or, if it has none, its source is of an app
 // instance. All other events go to POST /events.
 func IsAppEvent(ev event.Event) bool {
-	ec := contextV1(ev)
+	ec := contextV1(&ev)
 	if ec == nil {
 		return false
 	}
@@ -55,13 +75,13 @@ func IsAppEvent(ev event.Event) bool {
 	if resource != "" {
 		return IsAppResource(resource)
 	}
-	s, ok := splitAppPath(rawPath(&ec.Source.URL))
+	s, _, ok := splitAppPath(rawPath(&ec.Source.URL))
 	return ok && s.Instance != ""
 }
 
 // contextV1 returns the attributes of ev, those of an older CloudEvents version
 // converted; nil if it has none.
-func contextV1(ev event.Event) *event.EventContextV1 {
+func contextV1(ev *event.Event) *event.EventContextV1 {
 	switch ec := ev.Context.(type) {
 	case nil:
 		return nil
@@ -77,7 +97,7 @@ func contextV1(ev event.Event) *event.EventContextV1 {
 	}
 }
 
-func (v Validator) validate(ev event.Event, draft bool) error {
+func (v Validator) read(ev *event.Event, draft bool, r *Reading) error {
 	c := checker{what: "event", digits: v.CheckDigits, fieldErrors: ev.FieldErrors}
 	ec := contextV1(ev)
 	if ec == nil {
@@ -93,8 +113,8 @@ func (v Validator) validate(ev event.Event, draft bool) error {
 	}
 	c.text("id", ec.ID)
 	c.eventType(ec.Type)
-	ext := c.extensions(ec.Extensions)
-	c.about(ec, ext)
+	c.extensions(ec.Extensions, r)
+	c.about(ec, r)
 	c.data(ev, ec)
 	return c.err()
 }
@@ -126,36 +146,31 @@ func isMixedCaseBrokerType(t string) bool {
 	return len(t) >= n && strings.EqualFold(t[:n], brokerTypePrefix) && strings.ToLower(t) != t
 }
 
-// altinnExtensions are what an event says that it is about.
-type altinnExtensions struct {
-	resource, resourceInstance string
-}
-
-func (c *checker) extensions(all map[string]any) (ext altinnExtensions) {
+func (c *checker) extensions(all map[string]any, r *Reading) {
 	ours := 0
 	if value, ok := all[ExtResource]; ok {
 		ours++
-		ext.resource = c.extensionText(ExtResource, value)
+		r.Resource = c.extensionText(ExtResource, value)
 	}
 	if value, ok := all[ExtResourceInstance]; ok {
 		ours++
-		ext.resourceInstance = c.extensionText(ExtResourceInstance, value)
+		r.ResourceInstance = c.extensionText(ExtResourceInstance, value)
 	}
 	if value, ok := all[ExtAlternativeSubject]; ok {
 		ours++
-		if text := c.extensionText(ExtAlternativeSubject, value); text != "" {
-			c.identifier(ExtAlternativeSubject, text)
+		r.AlternativeSubject = c.extensionText(ExtAlternativeSubject, value)
+		if r.AlternativeSubject != "" {
+			c.identifier(ExtAlternativeSubject, r.AlternativeSubject)
 		}
 	}
 	if ours == len(all) {
-		return ext // nearly always, and at half the cost of the loop below
+		return // nearly always, and at half the cost of the loop below
 	}
 	for name, value := range all {
 		if name != ExtResource && name != ExtResourceInstance && name != ExtAlternativeSubject {
 			c.extension(name, value)
 		}
 	}
-	return ext
 }
 
 // extensionText returns the value of an extension that must be text.
@@ -188,32 +203,34 @@ func (c *checker) extension(name string, value any) {
 
 // about checks what and whom the event is about: source, resource and subject,
 // which must agree.
-func (c *checker) about(ec *event.EventContextV1, ext altinnExtensions) {
+func (c *checker) about(ec *event.EventContextV1, r *Reading) {
 	u := &ec.Source.URL
 	isURL := isWebURL(u) && isText(u.RawQuery)
 	if !isURL {
 		c.add("source", wantSource)
 	}
-	source, isApp := splitAppPath(rawPath(u))
-	same := isApp && source.isOf(ext.resourceInstance)
+	app, rest, isApp := splitAppPath(rawPath(u))
+	r.App = app
+	r.PlainSource = isURL && isPlainURL(u, isApp && rest == "")
+	same := isApp && app.isOf(r.ResourceInstance)
 	if !same {
-		c.text(ExtResourceInstance, ext.resourceInstance)
+		c.text(ExtResourceInstance, r.ResourceInstance)
 	}
-	switch {
-	case IsAppResource(ext.resource) && isURL && !isApp:
+	switch isAppResource := IsAppResource(r.Resource); {
+	case isAppResource && isURL && !isApp:
 		c.add("source", wantAppSource)
 		c.party(ec.Subject)
-	case IsAppResource(ext.resource):
-		if isURL && !isResourceOf(ext.resource, source) {
+	case isAppResource:
+		if isURL && !isResourceOf(r.Resource, app) {
 			c.add("source", "want the path /{org}/{app} of its resource")
 		}
-		c.instance(source, ext, same)
+		c.instance(app, r, same)
 		c.party(ec.Subject)
-	case ext.resource == "" && isApp && source.Instance != "":
-		c.instance(source, ext, same)
+	case r.Resource == "" && isApp && app.Instance != "":
+		c.instance(app, r, same)
 		c.party(ec.Subject)
 	default:
-		if !IsResource(ext.resource) {
+		if !IsResource(r.Resource) {
 			c.add(ExtResource, wantResource+"; only events with the source of an app instance do without")
 		}
 		if ec.Subject != nil {
@@ -223,8 +240,8 @@ func (c *checker) about(ec *event.EventContextV1, ext altinnExtensions) {
 }
 
 // instance checks that the event names one instance.
-func (c *checker) instance(source AppSource, ext altinnExtensions, same bool) {
-	if !same && ext.resourceInstance != "" && source.Instance != "" {
+func (c *checker) instance(app AppSource, r *Reading, same bool) {
+	if !same && r.ResourceInstance != "" && app.Instance != "" {
 		c.add(ExtResourceInstance, "want {party}/{guid} as in the source")
 	}
 }
@@ -260,7 +277,7 @@ func (c *checker) identifier(attribute, value string) {
 }
 
 // data checks the data and what describes it.
-func (c *checker) data(ev event.Event, ec *event.EventContextV1) {
+func (c *checker) data(ev *event.Event, ec *event.EventContextV1) {
 	if ec.DataSchema != nil && !ec.DataSchema.IsAbs() {
 		c.add("dataschema", "want an absolute URI")
 	}

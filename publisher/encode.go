@@ -78,11 +78,12 @@ func (e Encoder) Encode(ev event.Event, now time.Time, traceParent string) (outb
 
 // encode is Encode to an item that is zero, and stays it if there is an error.
 func (e Encoder) encode(item *outbox.Item, ev *event.Event, now time.Time, traceParent string) error {
-	if (models.Validator{CheckDigits: e.CheckDigits}).ValidateDraft(*ev) != nil {
-		return e.Validate(*ev)
+	read, err := models.Validator{CheckDigits: e.CheckDigits}.Read(*ev)
+	if err != nil {
+		return e.Validate(*ev) // it says more
 	}
 	var a attributes
-	a.fill(ev, now, traceParent)
+	a.fill(ev, &read, now, traceParent)
 	isApp := models.IsAppResource(a.resource)
 	if isApp && !a.isSupported() {
 		if err := e.Validate(*ev); err != nil {
@@ -110,13 +111,14 @@ func (e Encoder) encode(item *outbox.Item, ev *event.Event, now time.Time, trace
 }
 
 // fill sets the attributes to those of a valid event, and what is missing.
-func (a *attributes) fill(ev *event.Event, now time.Time, traceParent string) {
+func (a *attributes) fill(ev *event.Event, read *models.Reading, now time.Time, traceParent string) {
 	ec := ev.Context.(*event.EventContextV1) // Validate refuses every other version
 	a.id = ec.ID
 	a.eventType = ec.Type
 	a.traceParent = traceParent
 	a.data = ev.DataEncoded
 	a.dataBase64 = ev.DataBase64
+	a.plainSource = read.PlainSource
 	a.setSource(&ec.Source.URL, now)
 	if ec.Subject != nil {
 		a.subject = *ec.Subject
@@ -132,68 +134,59 @@ func (a *attributes) fill(ev *event.Event, now time.Time, traceParent string) {
 	if ec.DataSchema != nil {
 		a.dataSchema = ec.DataSchema.String()
 	}
-	a.setExtensions(ec.Extensions)
-	if a.resource == "" || a.resourceInstance == "" && models.IsAppResource(a.resource) {
-		if source, err := models.ParseAppSource(a.source); err == nil {
-			a.resource, a.resourceInstance = source.Resource(), source.ResourceInstance()
-		}
-	}
+	a.setExtensions(ec.Extensions, read)
 }
 
 // setSource sets source, and id where it is missing. That is one string where there is
-// nothing to escape, because memory is what costs here, and found to be plain.
+// nothing to escape, because memory is what costs here.
 func (a *attributes) setSource(u *url.URL, now time.Time) {
-	a.plainSource = isPlain(u)
+	var id [idLength]byte
+	if a.id == "" {
+		putID(id[:], now)
+	}
 	switch {
 	case a.id != "" && a.plainSource:
 		a.source = u.Scheme + "://" + u.Host + u.Path
-	case a.id != "":
-		a.source = u.String()
 	case a.plainSource:
-		var id [idLength]byte
-		putID(id[:], now)
 		both := u.Scheme + "://" + u.Host + u.Path + string(id[:])
 		n := len(both) - idLength
 		a.source, a.id = both[:n], both[n:]
 	default:
-		var id [idLength]byte
-		putID(id[:], now)
-		a.source, a.id = u.String(), string(id[:])
+		a.source = u.String()
+		if a.id == "" {
+			a.id = string(id[:])
+		}
 	}
 }
 
-// isPlain reports whether u.String() is scheme, host and path as they are, of which
-// none needs to be escaped, in JSON neither.
-func isPlain(u *url.URL) bool {
-	return u.RawPath == "" && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.RawFragment == "" &&
-		strings.HasPrefix(u.Path, "/") && urlSafe.has(u.Host) && urlSafe.has(u.Path)
+// setExtensions sets the attributes that are extensions.
+func (a *attributes) setExtensions(all map[string]any, read *models.Reading) {
+	a.extensions, a.otherExtensions = all, len(all)
+	for _, text := range []string{read.AlternativeSubject, read.Resource, read.ResourceInstance} {
+		if text != "" {
+			a.otherExtensions--
+		}
+	}
+	if a.otherExtensions > 0 {
+		a.setTrace(all)
+	}
+	a.alternativeSubject, a.resource, a.resourceInstance = read.AlternativeSubject, read.Resource, read.ResourceInstance
+	isApp := a.resource == "" || models.IsAppResource(a.resource)
+	if isApp && (a.resource == "" || a.resourceInstance == "") && read.App != (models.AppSource{}) {
+		a.resource, a.resourceInstance = read.App.Resource(), read.App.ResourceInstance()
+	}
 }
 
-// setExtensions sets the attributes that are extensions.
-func (a *attributes) setExtensions(all map[string]any) {
-	a.extensions, a.otherExtensions = all, len(all)
-	for _, name := range appExtensions {
-		if a.otherExtensions == 0 {
-			return // nearly always before trace context is looked up
-		}
-		value, ok := all[name]
-		if !ok {
-			continue
-		}
+// setTrace sets what comes from trace context among the extensions.
+func (a *attributes) setTrace(all map[string]any) {
+	if value, ok := all[models.ExtTraceParent]; ok {
 		a.otherExtensions--
-		text, _ := value.(string)
-		switch name {
-		case models.ExtAlternativeSubject:
-			a.alternativeSubject = text
-		case models.ExtResource:
-			a.resource = text
-		case models.ExtResourceInstance:
-			a.resourceInstance = text
-		case models.ExtTraceParent:
-			if a.traceParent == "" {
-				a.traceParent = text
-			}
+		if text, _ := value.(string); a.traceParent == "" {
+			a.traceParent = text
 		}
+	}
+	if _, ok := all[extTraceState]; ok {
+		a.otherExtensions--
 	}
 }
 
