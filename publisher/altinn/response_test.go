@@ -196,6 +196,20 @@ func TestResponseError_IsBounded(t *testing.T) {
 	}
 }
 
+// Most replies fit into a buffer that is used again; what is longer is read on.
+func TestResponseError_HoldsTheWholeReply(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 1<<10 - 1, 1 << 10, 1<<10 + 1, 4 << 10} {
+		body := strings.Repeat("x", size)
+		s := serve(t, answer(http.StatusBadRequest, "text/plain", body))
+		sent := s.client(t, altinn.Config{}).Send(t.Context(), appItem)
+		got, ok := errors.AsType[*altinn.ResponseError](sent)
+		if !ok || got.Body != body {
+			t.Errorf("Send = %.50v, want a ResponseError with the %d bytes of the reply", sent, size)
+		}
+	}
+}
+
 // An identity number must not become unrecognisable by being cut in two.
 func TestResponseError_RedactsBeforeItCuts(t *testing.T) {
 	t.Parallel()

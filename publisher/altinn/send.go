@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,14 +17,16 @@ import (
 )
 
 const (
+	// replyBytes is how long most replies are at most: an id, or what is wrong.
+	replyBytes = 1 << 10
 	// maxReplyBytes is how much is read of a reply that matters little.
 	maxReplyBytes = 64 << 10
 	// maxPageBytes bounds a reply that matters whole.
 	maxPageBytes = 64 << 20
 )
 
-// replyBuffers holds what replies are read into: *[maxReplyBytes]byte.
-var replyBuffers = sync.Pool{New: func() any { return new([maxReplyBytes]byte) }}
+// replyBuffers holds what replies are read into: *[replyBytes]byte.
+var replyBuffers = sync.Pool{New: func() any { return new([replyBytes]byte) }}
 
 // Send posts item once; on a 401 that another token may cure, twice. A nil error
 // means that the service has queued the event, even if the reply broke off after
@@ -96,7 +99,7 @@ func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, 
 	if op.whole && resp.StatusCode/100 == 2 {
 		return c.readWhole(ctx, op, t, resp, accept)
 	}
-	buf := replyBuffers.Get().(*[maxReplyBytes]byte)
+	buf := replyBuffers.Get().(*[replyBytes]byte)
 	defer replyBuffers.Put(buf)
 	reply := readReply(resp, buf[:])
 	if resp.StatusCode >= 300 || resp.StatusCode < 200 {
@@ -122,16 +125,20 @@ func (c *Client) readWhole(ctx context.Context, op *operation, t tokens, resp *h
 	return nil
 }
 
-// readReply reads the body of resp up to the size of buf and closes it. Reading on
-// to its end is what lets the connection be used again. A reply that breaks off
-// counts as what came of it: the status has been said.
+// readReply reads the body of resp up to maxReplyBytes and closes it. What fits into buf
+// is read into it. Reading on to its end is what lets the connection be used again. A
+// reply that breaks off counts as what came of it: the status has been said.
 func readReply(resp *http.Response, buf []byte) []byte {
 	if resp.Body == nil {
 		return nil
 	}
 	defer resp.Body.Close()
-	n, _ := io.ReadFull(resp.Body, buf)
-	return buf[:n]
+	n, err := io.ReadFull(resp.Body, buf)
+	if err != nil {
+		return buf[:n]
+	}
+	rest, _ := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes-int64(n)))
+	return append(slices.Clip(buf), rest...)
 }
 
 // parseID reads the answer to POST /app: an id, as a JSON string or bare. What

@@ -7,17 +7,19 @@ import (
 	"time"
 )
 
-// entry is an item in a lane, packed: 144 bytes and the body, which it shares with the
-// item, where an Item and its strings are 168 bytes and up to seven.
+// entry is an item in a lane, packed: 128 bytes and the body, which it shares with the
+// item, where an Item and its strings are 168 bytes and up to seven. A queue may hold very
+// many, so it has few pointers for the garbage collector to follow.
 type entry struct {
 	next    *entry // in its lane
 	behind  *entry // in an entryList
 	key     uint64 // the hash of the item's
-	body    []byte
-	rest    []byte // in room, if that is enough
+	body    []byte // followed by rest if that is longer than room
 	seq     int64
+	size    int32 // of the body
 	attempt uint32
-	room    [60]byte // for rest: that of an event of an app has up to 60 bytes
+	used    uint8    // of room by rest; 0 if it is not there
+	room    [63]byte // rest of an event of an app has up to 60 bytes
 }
 
 // rest is PublishedAt, in seconds and nanoseconds, and the item's strings: each with its
@@ -43,9 +45,21 @@ func pack(item *Item, key uint64) *entry {
 	if item.Key != item.Source {
 		rest = appendText(rest, item.Key)
 	}
-	e := &entry{key: key, body: item.Body}
-	e.rest = append(e.room[:0], rest...)
+	e := &entry{key: key, body: item.Body, size: int32(len(item.Body))} //nolint:gosec // an event is not 2 GiB long
+	if len(rest) <= len(e.room) {
+		e.used = uint8(copy(e.room[:], rest)) //nolint:gosec // it is not longer than room
+	} else {
+		e.body = append(slices.Clip(item.Body), rest...)
+	}
 	return e
+}
+
+// rest returns what is kept of the item but its body.
+func (e *entry) rest() []byte {
+	if e.used > 0 {
+		return e.room[:e.used]
+	}
+	return e.body[e.size:]
 }
 
 // appendText appends s.
@@ -68,42 +82,47 @@ func appendFound(rest []byte, s string, body []byte) []byte {
 	return binary.AppendUvarint(rest, uint64(at))
 }
 
-// unpack returns the item. Its strings share one copy of the body.
+// unpack returns the item. Its strings share one allocation.
 func (e *entry) unpack() Item {
-	item := Item{Body: slices.Clip(e.body), PublishedAt: e.publishedAt(), Attempt: int(e.attempt)}
-	r := reader{rest: string(e.rest), body: string(e.body)}
-	r.number() // PublishedAt
-	r.number()
-	for _, s := range []*string{&item.ID, &item.Source, &item.Type, &item.Endpoint, &item.TraceParent} {
-		*s = r.text()
+	body, rest := e.body[:e.size:e.size], e.rest()
+	item := Item{Body: body, PublishedAt: e.publishedAt(), Attempt: int(e.attempt)}
+	number := func() int {
+		v, n := binary.Uvarint(rest)
+		rest = rest[n:]
+		return int(v) //nolint:gosec // pack wrote an int
 	}
-	item.Key = item.Source
-	if r.rest != "" {
-		item.Key = r.text()
+	number() // PublishedAt
+	number()
+	var (
+		buf     [512]byte
+		all     = buf[:0]
+		strings = [...]*string{&item.ID, &item.Source, &item.Type, &item.Endpoint, &item.TraceParent, &item.Key}
+		ends    [len(strings)]int
+		n       int
+	)
+	for ; n < len(strings) && len(rest) > 0; n++ {
+		if size := number(); size&1 == 0 {
+			all = append(all, body[number():][:size>>1]...)
+		} else {
+			all = append(all, rest[:size>>1]...)
+			rest = rest[size>>1:]
+		}
+		ends[n] = len(all)
+	}
+	text, start := string(all), 0
+	for i, end := range ends[:n] {
+		*strings[i] = text[start:end]
+		start = end
+	}
+	if n < len(strings) {
+		item.Key = item.Source
 	}
 	return item
 }
 
-// reader reads what pack has written.
-type reader struct{ rest, body string }
-
-func (r *reader) number() int {
-	v, n := binary.Uvarint([]byte(r.rest[:min(len(r.rest), binary.MaxVarintLen64)]))
-	r.rest = r.rest[n:]
-	return int(v) //nolint:gosec // pack wrote an int
-}
-
-func (r *reader) text() (s string) {
-	n := r.number()
-	if n&1 == 0 {
-		return r.body[r.number():][:n>>1]
-	}
-	s, r.rest = r.rest[:n>>1], r.rest[n>>1:]
-	return s
-}
-
 func (e *entry) publishedAt() time.Time {
-	seconds, n := binary.Varint(e.rest)
-	nanoseconds, _ := binary.Uvarint(e.rest[n:])
+	rest := e.rest()
+	seconds, n := binary.Varint(rest)
+	nanoseconds, _ := binary.Uvarint(rest[n:])
 	return time.Unix(seconds, int64(nanoseconds)) //nolint:gosec // pack wrote less than a second
 }
