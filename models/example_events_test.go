@@ -87,3 +87,14 @@ func ExampleValidator_Validate() {
 	// subject: want /person/{11 digits}
 	// type: want lower case, because types match exactly and Altinn Broker's subscribers ask for lower case
 }
+
+func ExampleValidator_Read() {
+	app := models.App{Org: "ttd", Name: "apps-test"}
+	read, err := models.Validator{}.Read(app.Created(models.Instance{
+		ID:            "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd",
+		InstanceOwner: models.InstanceOwner{OrganisationNumber: "987564321"},
+	}))
+	fmt.Println(read.App.App, read.ResourceInstance, err)
+	// Output:
+	// apps-test 50019855/428a4575-2c04-4400-89a3-1aaadd2579cd <nil>
+}

@@ -26,7 +26,7 @@ func ParseAppSource(source string) (AppSource, error) {
 	if err != nil || !isWebURL(u) {
 		return AppSource{}, invalid("source", "source", wantSource)
 	}
-	s, _, ok := splitAppPath(rawPath(u))
+	s, _, _, ok := splitAppPath(rawPath(u))
 	if !ok {
 		return AppSource{}, invalid("source", "source", wantAppSource)
 	}
@@ -45,35 +45,29 @@ func (s AppSource) ResourceInstance() string {
 	return s.Party + "/" + s.Instance
 }
 
-// isOf reports whether s is of the instance "{party}/{guid}".
-func (s AppSource) isOf(instance string) bool {
-	party, guid, ok := strings.Cut(instance, "/")
-	return ok && party == s.Party && guid == s.Instance
-}
-
 // splitAppPath splits the path of an app's source. It is not ok if the path is
-// none, or if it begins like an instance's and goes on otherwise. The rest is what
-// follows the instance, or the app if there is none.
-func splitAppPath(path string) (s AppSource, rest string, ok bool) {
+// none, or if it begins like an instance's and goes on otherwise. The instance is
+// "{party}/{guid}", the rest what follows it, or the app if there is none.
+func splitAppPath(path string) (s AppSource, instance, rest string, ok bool) {
 	rest, ok = strings.CutPrefix(path, "/")
 	if !ok {
-		return AppSource{}, "", false
+		return AppSource{}, "", "", false
 	}
 	s.Org, rest = cutSegment(rest)
 	s.App, rest = cutSegment(rest)
 	if !isAppName(s.Org) || !isAppName(s.App) {
-		return AppSource{}, "", false
+		return AppSource{}, "", "", false
 	}
-	instance, ok := strings.CutPrefix(rest, "instances/")
+	instance, ok = strings.CutPrefix(rest, "instances/")
 	if !ok {
-		return s, rest, rest != "instances"
+		return s, "", rest, rest != "instances"
 	}
 	s.Party, rest = cutSegment(instance)
 	s.Instance, rest = rest[:min(len(rest), guidLength)], rest[min(len(rest), guidLength):]
 	if !SubjectParty.hasDigits(s.Party) || !isGUID(s.Instance) || rest != "" && rest[0] != '/' {
-		return AppSource{}, "", false
+		return AppSource{}, "", "", false
 	}
-	return s, rest, true
+	return s, instance[:len(instance)-len(rest)], rest, true
 }
 
 // cutSegment returns what is before the first slash of path and what is after it.

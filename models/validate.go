@@ -2,6 +2,8 @@ package models
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"mime"
 	"net/url"
 	"strings"
@@ -43,7 +45,8 @@ func (v Validator) Validate(ev event.Event) error { return v.read(&ev, false, &R
 // resource and resourceinstance: those may be missing.
 func (v Validator) ValidateDraft(ev event.Event) error { return v.read(&ev, true, &Reading{}) }
 
-// Reading is what the attributes of an event say, read while it was validated.
+// Reading is what the attributes of an event say, read while it was validated. It
+// prints masked, with fmt and with log/slog; its fields are in clear.
 type Reading struct {
 	// App is what the source names if it is the source of an app, else zero.
 	App AppSource
@@ -53,6 +56,22 @@ type Reading struct {
 	// PlainSource tells that the source is scheme, host and path, and that nothing in
 	// them needs escaping, be it in a URL or in JSON.
 	PlainSource bool
+}
+
+// Format writes the resource, its instance and the alternative subject, masked,
+// whatever the verb.
+func (r Reading) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "resource %s, instance %s, alternative subject %s",
+		Redact(r.Resource), Redact(r.ResourceInstance), MaskSubject(r.AlternativeSubject))
+}
+
+// LogValue returns the same under the names of the attributes.
+func (r Reading) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String(ExtResource, Redact(r.Resource)),
+		slog.String(ExtResourceInstance, Redact(r.ResourceInstance)),
+		slog.String(ExtAlternativeSubject, MaskSubject(r.AlternativeSubject)),
+	)
 }
 
 // Read is ValidateDraft, and returns what it has read of ev on the way, so that
@@ -75,7 +94,7 @@ func IsAppEvent(ev event.Event) bool {
 	if resource != "" {
 		return IsAppResource(resource)
 	}
-	s, _, ok := splitAppPath(rawPath(&ec.Source.URL))
+	s, _, _, ok := splitAppPath(rawPath(&ec.Source.URL))
 	return ok && s.Instance != ""
 }
 
@@ -209,11 +228,10 @@ func (c *checker) about(ec *event.EventContextV1, r *Reading) {
 	if !isURL {
 		c.add("source", wantSource)
 	}
-	app, rest, isApp := splitAppPath(rawPath(u))
+	app, instance, rest, isApp := splitAppPath(rawPath(u))
 	r.App = app
 	r.PlainSource = isURL && isPlainURL(u, isApp && rest == "")
-	same := isApp && app.isOf(r.ResourceInstance)
-	if !same {
+	if instance != r.ResourceInstance { // what is in a source has been checked
 		c.text(ExtResourceInstance, r.ResourceInstance)
 	}
 	switch isAppResource := IsAppResource(r.Resource); {
@@ -224,10 +242,10 @@ func (c *checker) about(ec *event.EventContextV1, r *Reading) {
 		if isURL && !isResourceOf(r.Resource, app) {
 			c.add("source", "want the path /{org}/{app} of its resource")
 		}
-		c.instance(app, r, same)
+		c.instance(instance, r)
 		c.party(ec.Subject)
 	case r.Resource == "" && isApp && app.Instance != "":
-		c.instance(app, r, same)
+		c.instance(instance, r)
 		c.party(ec.Subject)
 	default:
 		if !IsResource(r.Resource) {
@@ -239,9 +257,9 @@ func (c *checker) about(ec *event.EventContextV1, r *Reading) {
 	}
 }
 
-// instance checks that the event names one instance.
-func (c *checker) instance(app AppSource, r *Reading, same bool) {
-	if !same && r.ResourceInstance != "" && app.Instance != "" {
+// instance checks that the event names one instance, that of the source.
+func (c *checker) instance(ofSource string, r *Reading) {
+	if ofSource != r.ResourceInstance && r.ResourceInstance != "" && ofSource != "" {
 		c.add(ExtResourceInstance, "want {party}/{guid} as in the source")
 	}
 }

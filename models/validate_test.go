@@ -1,7 +1,10 @@
 package models_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -411,6 +414,91 @@ func TestIsAppEvent(t *testing.T) {
 	}
 }
 
+// checkReading compares what was read of a valid event with the event.
+func checkReading(t *testing.T, ev event.Event, read models.Reading) {
+	t.Helper()
+	for name, got := range map[string]string{
+		models.ExtResource: read.Resource, models.ExtResourceInstance: read.ResourceInstance,
+		models.ExtAlternativeSubject: read.AlternativeSubject,
+	} {
+		if want, _ := ev.Extensions()[name].(string); got != want {
+			t.Errorf("%s was read as %q, want %q", name, got, want)
+		}
+	}
+	u, err := url.Parse(ev.Source())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := u.Scheme + "://" + u.Host + u.Path
+	if quoted, _ := json.Marshal(plain); read.PlainSource && (ev.Source() != plain || string(quoted) != `"`+plain+`"`) {
+		t.Errorf("the source %q was taken for plain", ev.Source())
+	}
+	if app, err := models.ParseAppSource(ev.Source()); read.App != app {
+		t.Errorf("App of %s was read as %+v, want %+v, %v", ev.Source(), read.App, app, err)
+	}
+}
+
+func TestValidator_Read(t *testing.T) {
+	t.Parallel()
+	const instance = "50019855/428a4575-2c04-4400-89a3-1aaadd2579cd"
+	for source, plain := range map[string]bool{
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance:                  true,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "/data/A_1":    true,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "/data/%C3%A6": false,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "/data/a%20b":  false,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "/data/a%2Fb":  false,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "/data/a'b\"c": false,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "?":            false,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "?a=b":         false,
+		"https://ttd.apps.altinn.no/ttd/apps-test/instances/" + instance + "#a":           false,
+		"https://ttd.apps.altinn.no:8080/ttd/apps-test/instances/" + instance:             false,
+		"https://TTD.apps.altinn.no/ttd/apps-test/instances/" + instance:                  false,
+		"http://æ.no/ttd/apps-test/instances/" + instance:                                 false,
+	} {
+		ev := testApp.Created(testInstance)
+		ev.SetSource(source)
+		read, err := models.Validator{}.Read(ev)
+		if err != nil {
+			t.Errorf("Read of %s: %v", source, err)
+			continue
+		}
+		if read.PlainSource != plain {
+			t.Errorf("PlainSource of %s = %v, want %v", source, read.PlainSource, plain)
+		}
+		checkReading(t, ev, read)
+	}
+	for _, ev := range testBroker.Events(models.TypeBrokerPublished, testTransfer()) {
+		read, err := models.Validator{}.Read(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkReading(t, ev, read)
+	}
+	if _, err := (models.Validator{}).Read(event.New()); err == nil {
+		t.Error("Read of an event without anything gives no error")
+	}
+}
+
+func TestReading_PrintsMasked(t *testing.T) {
+	t.Parallel()
+	read, err := models.Validator{}.Read(testApp.Created(testInstance))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "resource urn:altinn:resource:app_ttd_apps-test, instance 50019855/428a4575-2c04-4400-89a3-1aaadd2579cd, " +
+		"alternative subject /person/***********"
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+		if got := fmt.Sprintf(format, read); got != want {
+			t.Errorf("%s prints %q, want %q", format, got, want)
+		}
+	}
+	var b strings.Builder
+	slog.New(slog.NewTextHandler(&b, nil)).Info("", "read", read)
+	if got := b.String(); !strings.Contains(got, "read.alternativesubject=/person/***********") {
+		t.Errorf("logged as %s", got)
+	}
+}
+
 func FuzzValidator_Validate(f *testing.F) {
 	f.Add("1", "app.instance.created", "https://h/ttd/a", "/party/1", "urn:altinn:resource:app_ttd_a", "x", "application/json", []byte("{}"))
 	f.Add("", "no.altinn.broker.Published", ":", "", "urn:altinn:resource:x", "/person/01017512345", "", []byte(nil))
@@ -432,9 +520,11 @@ func FuzzValidator_Validate(f *testing.F) {
 			}
 			return
 		}
-		if err := v.ValidateDraft(ev); err != nil {
+		read, err := v.Read(ev)
+		if err != nil {
 			t.Errorf("an event is valid, and as a draft is not: %v", err)
 		}
+		checkReading(t, ev, read)
 		if err := ev.Validate(); err != nil {
 			t.Errorf("an event is valid, and to the SDK is not: %v", err)
 		}

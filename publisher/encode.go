@@ -123,11 +123,10 @@ func (a *attributes) fill(ev *event.Event, read *models.Reading, now time.Time, 
 	if ec.Subject != nil {
 		a.subject = *ec.Subject
 	}
-	if ec.Time != nil && !ec.Time.IsZero() {
+	if ec.Time != nil {
 		a.time = ec.Time.Time
-	} else {
-		a.time = now.Truncate(time.Microsecond)
 	}
+	a.now = now
 	if ec.DataContentType != nil {
 		a.dataContentType = *ec.DataContentType
 	}

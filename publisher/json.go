@@ -21,8 +21,8 @@ type attributes struct {
 	alternativeSubject             string
 	resource, resourceInstance     string
 	dataContentType, dataSchema    string
-	plainSource                    bool // it stands in JSON as it is
-	time                           time.Time
+	plainSource                    bool      // it stands in JSON as it is
+	time, now                      time.Time // now is what a missing time is set to
 	traceParent                    string
 	extensions                     map[string]any // all of the event's; those above take precedence
 	otherExtensions                int            // how many of them an event of an app may not have
@@ -83,8 +83,12 @@ func (a *attributes) appendCloudEvent(b []byte) []byte {
 	b = appendString(b, a.id)
 	b = a.appendSource(b)
 	b = appendMember(b, "type", a.eventType)
+	at := a.time
+	if at.IsZero() {
+		at = a.now.Truncate(time.Microsecond)
+	}
 	b = append(b, `,"time":"`...)
-	b = a.time.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = at.UTC().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, '"')
 	b = appendOptional(b, "subject", a.subject)
 	b = appendOptional(b, models.ExtAlternativeSubject, a.alternativeSubject)

@@ -194,13 +194,13 @@ func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 	now := time.Now()
 	err := p.prepare(ctx, events, now, items, ctxs)
 	if err == nil && p.cfg.Queue == nil {
-		return p.sendAll(items, ctxs, now)
+		return p.sendAll(items, ctxs, now) //nolint:contextcheck // ctxs are derived from ctx
 	}
 	if err == nil {
 		err = p.enqueue(ctx, items)
 	}
 	for i := range items {
-		p.watch.published(ctxs[i], &items[i], err)
+		p.watch.published(ctxs[i], &items[i], err) //nolint:contextcheck // as above
 	}
 	return err
 }
@@ -210,14 +210,21 @@ func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 func (p *Publisher) prepare(ctx context.Context, events []event.Event, now time.Time, items []outbox.Item, ctxs []context.Context) error {
 	var errs []error
 	for i := range events {
-		var traceParent string
-		ctxs[i], traceParent = p.watch.publishing(ctx, &events[i])
-		if err := p.encoder.encode(&items[i], &events[i], now, traceParent); err != nil {
-			items[i] = identify(events[i])
-			errs = append(errs, eventError(items[i], err))
+		var err error
+		if ctxs[i], err = p.prepareOne(ctx, &events[i], now, &items[i]); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (p *Publisher) prepareOne(ctx context.Context, ev *event.Event, now time.Time, item *outbox.Item) (context.Context, error) {
+	ctx, traceParent := p.watch.publishing(ctx, ev)
+	if err := p.encoder.encode(item, ev, now, traceParent); err != nil {
+		*item = identify(*ev)
+		return ctx, eventError(*item, err)
+	}
+	return ctx, nil
 }
 
 func (p *Publisher) enqueue(ctx context.Context, items []outbox.Item) error {
