@@ -3,6 +3,7 @@ package publisher
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,7 +24,7 @@ func (t *tries) begin(parent context.Context, deadline time.Time) *tryContext {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken {
-		c.err = context.Canceled
+		c.finish(canceled)
 	}
 	t.insert(c)
 	if !t.set && !t.broken {
@@ -85,7 +86,7 @@ func (t *tries) expire() {
 	now := time.Now()
 	c := t.first
 	for ; c != nil && !c.deadline.After(now); c = c.after {
-		c.finish(context.DeadlineExceeded)
+		c.finish(timedOut)
 	}
 	t.set = false
 	if c != nil && !t.broken {
@@ -99,12 +100,22 @@ func (t *tries) breakOff() {
 	defer t.mu.Unlock()
 	t.broken = true
 	for c := t.first; c != nil; c = c.after {
-		c.finish(context.Canceled)
+		c.finish(canceled)
 	}
 	if t.timer != nil {
 		t.timer.Stop()
 	}
 }
+
+// ending is why the context of an attempt has ended.
+type ending = int32
+
+const (
+	running ending = iota
+	canceled
+	timedOut
+	endedWithParent
+)
 
 // tryContext is the context of one attempt. It ends with its parent, at its
 // deadline, or when the publisher breaks deliveries off. What can be waited for is
@@ -116,10 +127,11 @@ type tryContext struct {
 
 	before, after *tryContext // in tries, guarded by its lock
 
-	mu    sync.Mutex
-	err   error           // why it has ended, other than with its parent
-	built context.Context // nil until somebody waits
-	end   context.CancelCauseFunc
+	ending atomic.Int32 // running until it has ended, other than with its parent
+	waited atomic.Bool  // set once built and end are there: somebody waits
+	mu     sync.Mutex   // guards building them
+	built  context.Context
+	end    context.CancelCauseFunc
 }
 
 // Deadline implements context.Context.
@@ -134,33 +146,36 @@ func (c *tryContext) Deadline() (time.Time, bool) {
 func (c *tryContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.built == nil {
+	if !c.waited.Load() {
 		c.built, c.end = context.WithCancelCause(c.parent)
-		if c.err != nil {
-			c.end(c.err)
+		c.waited.Store(true)
+		if why := c.ending.Load(); why != running { // else finish sees that somebody waits
+			c.end(c.because(why))
 		}
 	}
 	return c.built.Done()
 }
 
 // Err implements context.Context.
-func (c *tryContext) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
+func (c *tryContext) Err() error { return c.because(c.ending.Load()) }
+
+// because returns the error of a context that has ended like that.
+func (c *tryContext) because(why ending) error {
+	switch why {
+	case canceled:
+		return context.Canceled
+	case timedOut:
+		return context.DeadlineExceeded
+	default:
+		return c.parent.Err()
 	}
-	return c.parent.Err()
 }
 
 // Value implements context.Context. A context derived from this one finds the
 // built one through it, and so needs no goroutine to watch this one's end.
 func (c *tryContext) Value(key any) any {
-	c.mu.Lock()
-	built := c.built
-	c.mu.Unlock()
-	if built != nil {
-		return built.Value(key)
+	if c.waited.Load() {
+		return c.built.Value(key)
 	}
 	return c.parent.Value(key)
 }
@@ -168,20 +183,15 @@ func (c *tryContext) Value(key any) any {
 // cancel ends the context and frees what it holds.
 func (c *tryContext) cancel() {
 	c.tries.remove(c)
-	c.finish(context.Canceled)
+	c.finish(canceled)
 }
 
-// finish ends the context because of err, unless it has ended already.
-func (c *tryContext) finish(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return
+// finish ends the context like that, unless it has ended already.
+func (c *tryContext) finish(why ending) {
+	if c.parent.Err() != nil {
+		why = endedWithParent
 	}
-	if c.err = c.parent.Err(); c.err == nil {
-		c.err = err
-	}
-	if c.end != nil {
-		c.end(c.err)
+	if c.ending.CompareAndSwap(running, why) && c.waited.Load() {
+		c.end(c.because(why))
 	}
 }

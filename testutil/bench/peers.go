@@ -17,6 +17,7 @@ import (
 	wmhttp "github.com/ThreeDotsLabs/watermill-http/v2/pkg/http"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/cloudevents/sdk-go/v2/binding"
+	"github.com/cloudevents/sdk-go/v2/client"
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/protocol"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
@@ -82,30 +83,33 @@ func created(status int) error {
 	return nil
 }
 
-// sdk sends with the HTTP client of cloudevents/sdk-go, structured.
+// sdk makes events and sends them with the client of cloudevents/sdk-go.
 func sdk(base string, transport http.RoundTripper) (func() error, error) {
+	send, err := sdkClient(base, transport)
+	return func() error {
+		ev := sdkEvent()
+		ev.SetID(newID())
+		ev.SetTime(time.Now())
+		return send(ev)
+	}, err
+}
+
+// sdkClient is Send of a client of cloudevents/sdk-go over HTTP, structured. It
+// validates events as Publish does.
+func sdkClient(base string, transport http.RoundTripper) (func(event.Event) error, error) {
 	p, err := cehttp.New(cehttp.WithTarget(base+appPath), cehttp.WithClient(http.Client{Transport: transport}),
 		cehttp.WithHeader("Authorization", bearer+token), cehttp.WithHeader("PlatformAccessToken", token))
 	if err != nil {
 		return nil, err
 	}
-	return func() error {
-		ev := sdkEvent()
-		ev.SetID(newID())
-		ev.SetTime(time.Now())
-		if err := ev.Validate(); err != nil {
-			return err
+	c, err := client.New(p)
+	return func(ev event.Event) error {
+		result := c.Send(binding.WithForceStructured(context.Background()), ev)
+		if protocol.IsACK(result) {
+			return nil
 		}
-		return sendSDK(p, ev)
-	}, nil
-}
-
-func sendSDK(p *cehttp.Protocol, ev event.Event) error {
-	err := p.Send(binding.WithForceStructured(context.Background()), binding.ToMessage(&ev))
-	if protocol.IsACK(err) {
-		return nil
-	}
-	return err
+		return result
+	}, err
 }
 
 // watermill publishes with Watermill's HTTP publisher.

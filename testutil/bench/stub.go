@@ -10,7 +10,6 @@ import (
 
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/outbox"
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 )
 
 // stub is a transport that takes every event without a network, and a floor under
@@ -87,12 +86,11 @@ func encode(l *lab) (figure, error) {
 
 // sdkStub sends a pre-built event with the SDK over a stub.
 func sdkStub() (func() error, error) {
-	p, err := cehttp.New(cehttp.WithTarget(stubURL+appPath), cehttp.WithClient(http.Client{Transport: newStub()}),
-		cehttp.WithHeader("Authorization", bearer+token), cehttp.WithHeader("PlatformAccessToken", token))
+	send, err := sdkClient(stubURL, newStub())
 	ev := sdkEvent()
 	ev.SetID(newID())
 	ev.SetTime(testTime)
-	return func() error { return sendSDK(p, ev) }, err
+	return func() error { return send(ev) }, err
 }
 
 // publishStub publishes a pre-built event over a stub.
