@@ -258,6 +258,7 @@ func (p *Publisher) sendAll(items []outbox.Item, ctxs []context.Context, now tim
 				now = time.Now()
 			}
 			err = p.send(ctxs[i], item, now)
+			item.Attempt = 0 // as with a queue, where Published is about no attempt
 		}
 		if err != nil {
 			err = eventError(*item, err)

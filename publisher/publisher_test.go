@@ -78,7 +78,7 @@ func (j *journal) Publishing(ctx context.Context, ev event.Event) (context.Conte
 }
 
 func (j *journal) Published(ctx context.Context, item outbox.Item, err error) {
-	j.add("published %s %v %v", item.Type, ctx.Value(spanKey{}), err)
+	j.add("published %s #%d %v %v", item.Type, item.Attempt, ctx.Value(spanKey{}), err)
 }
 
 func (j *journal) Delivering(ctx context.Context, item outbox.Item) context.Context {
@@ -322,7 +322,7 @@ func TestPublisher_Observer(t *testing.T) {
 			"publishing app.instance.created",
 			"delivering app.instance.created #1",
 			"delivered app.instance.created try",
-			"published app.instance.created span <nil>",
+			"published app.instance.created #0 span <nil>",
 		}
 		if diff := cmp.Diff(want, j.got()); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
@@ -353,7 +353,7 @@ func TestPublisher_Observer(t *testing.T) {
 				"delivering app.instance.created #1",
 				"delivering app.instance.created #2",
 				"discarded app.instance.created #2: rejected by the endpoint",
-				"published app.instance.created span <nil>",
+				"published app.instance.created #0 span <nil>",
 				"publishing app.instance.created",
 				"retried app.instance.created in 5s: answer",
 			}
@@ -371,7 +371,7 @@ func TestPublisher_Observer(t *testing.T) {
 		bad.SetType("x")
 		_ = open(t, &endpoint{}, publisher.Config{Observer: j}).Publish(t.Context(), ev, bad)
 		got := j.got()
-		if len(got) != 4 || !strings.HasPrefix(got[2], "published app.instance.created span publish x: invalid") {
+		if len(got) != 4 || !strings.HasPrefix(got[2], "published app.instance.created #0 span publish x: invalid") {
 			t.Errorf("calls = %q: want publishing and published with the error for both", got)
 		}
 	})
