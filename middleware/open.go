@@ -63,7 +63,7 @@ func (o *openWriter) become(c echo.Context) *writer {
 	giving.Lock()
 	defer giving.Unlock()
 	if !o.isGiven.Load() {
-		o.writer = &writer{inner: o.inner, c: c, life: o.writer.life, status: int(o.status.Load())}
+		o.writer = &writer{inner: o.inner, c: c, life: o.writer.life, status: o.status.Load()}
 		o.isGiven.Store(true)
 	}
 	return o.writer

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"bytes"
 	"maps"
 	"net/http"
 	"strconv"
@@ -19,7 +18,7 @@ func (w *writer) settle(err error) error {
 		err = w.replaced
 	case w.mode == holding && err == nil:
 		x, body := w.take()
-		status := w.status
+		status := int(w.status)
 		w.mu.Unlock()
 		if err := x.publish(); err != nil {
 			w.replace(err)
@@ -54,13 +53,10 @@ func (w *writer) settle(err error) error {
 // await waits until no goroutine of the handler, by a flush or a long write, is
 // having the events accepted. mu is held.
 func (w *writer) await() {
-	for w.accepting {
-		if w.accepted == nil {
-			w.accepted = make(chan struct{})
-		}
-		accepted := w.accepted
+	for w.accepting != nil {
+		accepting := w.accepting
 		w.mu.Unlock()
-		<-accepted
+		<-accepting
 		w.mu.Lock()
 	}
 }
@@ -74,17 +70,15 @@ func (w *writer) acceptHeld() error {
 		w.mu.Unlock()
 		return errEnded
 	}
-	w.accepting = true
+	accepting := make(chan struct{})
+	w.accepting = accepting
 	x, body := w.take()
 	w.mu.Unlock()
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.accepting = false
-		if w.accepted != nil {
-			close(w.accepted)
-			w.accepted = nil
-		}
+		w.accepting = nil
+		close(accepting)
 	}()
 	if err := x.publish(); err != nil {
 		w.replace(err)
@@ -96,13 +90,13 @@ func (w *writer) acceptHeld() error {
 // take returns what there is to say by now, nil if nothing, and the bytes that
 // are kept, which are the caller's to recycle. Nothing is kept from here on, and
 // what was held is being settled. mu is held.
-func (w *writer) take() (x *exchange, body *bytes.Buffer) {
+func (w *writer) take() (x *exchange, body *[]byte) {
 	if w.mode == holding {
 		w.mode = settling
 	}
 	body, w.body, w.capture = w.body, nil, false
 
-	status := w.status
+	status := int(w.status)
 	if status == 0 {
 		status = http.StatusOK // what net/http answers for a handler that is silent
 	}
@@ -116,7 +110,7 @@ func (w *writer) take() (x *exchange, body *bytes.Buffer) {
 		x.header = w.sent
 	}
 	if body != nil {
-		x.body = body.Bytes()
+		x.body = *body
 	}
 	if speaks {
 		x.rule, w.published = w.rule, true
@@ -128,9 +122,9 @@ func (w *writer) take() (x *exchange, body *bytes.Buffer) {
 }
 
 // release sends what was kept. What follows passes.
-func (w *writer) release(body *bytes.Buffer) error {
+func (w *writer) release(body *[]byte) error {
 	w.mu.Lock()
-	over, status := w.mode == ended, w.status
+	over, status := w.mode == ended, int(w.status)
 	if !over {
 		w.mode = passing
 	}
@@ -142,14 +136,14 @@ func (w *writer) release(body *bytes.Buffer) error {
 }
 
 // send sends a status, if there is one, and a body.
-func (w *writer) send(status int, body *bytes.Buffer) error {
+func (w *writer) send(status int, body *[]byte) error {
 	if status != 0 {
 		w.sendHeader(status)
 	}
 	if body == nil {
 		return nil
 	}
-	_, err := w.inner.Write(body.Bytes())
+	_, err := w.inner.Write(*body)
 	recycle(body)
 	return err
 }

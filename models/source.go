@@ -59,8 +59,11 @@ func splitAppPath(path string) (s AppSource, instance, rest string, ok bool) {
 		return AppSource{}, "", "", false
 	}
 	instance, ok = strings.CutPrefix(rest, "instances/")
-	if !ok {
-		return s, "", rest, rest != "instances"
+	switch {
+	case rest == "instances":
+		return AppSource{}, "", "", false
+	case !ok:
+		return s, "", rest, true
 	}
 	s.Party, rest = cutSegment(instance)
 	s.Instance, rest = rest[:min(len(rest), guidLength)], rest[min(len(rest), guidLength):]
@@ -84,7 +87,7 @@ func cutSegment(path string) (segment, rest string) {
 // rawPath returns the path as it stands in the URL where escapes in it matter.
 func rawPath(u *url.URL) string {
 	if u.RawPath != "" {
-		return u.RawPath
+		return u.EscapedPath() // RawPath, unless that is no encoding of Path
 	}
 	return u.Path
 }

@@ -54,7 +54,8 @@ type Reading struct {
 	// names. They are empty if the event has none.
 	Resource, ResourceInstance, AlternativeSubject string
 	// PlainSource tells that the source is scheme, host and path, and that nothing in
-	// them needs escaping, be it in a URL or in JSON.
+	// them needs escaping, be it in a URL or in JSON. Of a source with a port, or with
+	// capitals in its host, it is false all the same.
 	PlainSource bool
 }
 

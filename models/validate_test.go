@@ -433,7 +433,7 @@ func checkReading(t *testing.T, ev event.Event, read models.Reading) {
 	if quoted, _ := json.Marshal(plain); read.PlainSource && (ev.Source() != plain || string(quoted) != `"`+plain+`"`) {
 		t.Errorf("the source %q was taken for plain", ev.Source())
 	}
-	if app, err := models.ParseAppSource(ev.Source()); read.App != app {
+	if app, err := models.ParseAppSource(u.String()); read.App != app {
 		t.Errorf("App of %s was read as %+v, want %+v, %v", ev.Source(), read.App, app, err)
 	}
 }
@@ -464,6 +464,21 @@ func TestValidator_Read(t *testing.T) {
 		}
 		if read.PlainSource != plain {
 			t.Errorf("PlainSource of %s = %v, want %v", source, read.PlainSource, plain)
+		}
+		checkReading(t, ev, read)
+	}
+	for _, source := range []string{
+		"https://h.no/ttd/app", "https://h.no/ttd/app/instances", "https://h.no/ttd/app/instances/x", "https://h.no/%69/a",
+		"https://h.no/ttd/app/instances%2F1/428a4575-2c04-4400-89a3-1aaadd2579cd/æ", "https://h.no/ttd/%69nstances/æ",
+	} {
+		ev := event.New()
+		ev.SetType("some.type")
+		ev.SetSource(source)
+		ev.SetExtension(models.ExtResource, models.Resource("some-resource"))
+		read, err := models.Validator{}.Read(ev)
+		if err != nil {
+			t.Errorf("Read of %s: %v", source, err)
+			continue
 		}
 		checkReading(t, ev, read)
 	}

@@ -33,14 +33,14 @@ func (p *Publisher) relay() {
 
 // relayItem is one attempt on behalf of the queue.
 func (p *Publisher) relayItem(ctx context.Context, item outbox.Item) outbox.Outcome {
-	_, out := p.attempt(ctx, &item, time.Now())
+	_, out := p.attempt(ctx, &item)
 	return out
 }
 
 // send is delivery without a queue: attempts until the policy or ctx ends it.
-func (p *Publisher) send(ctx context.Context, item *outbox.Item, now time.Time) error {
+func (p *Publisher) send(ctx context.Context, item *outbox.Item) error {
 	for item.Attempt = 1; ; item.Attempt++ {
-		err, out := p.attempt(ctx, item, now)
+		err, out := p.attempt(ctx, item)
 		if out.State != outbox.Retry {
 			return err
 		}
@@ -49,14 +49,14 @@ func (p *Publisher) send(ctx context.Context, item *outbox.Item, now time.Time) 
 			p.discarded(ctx, item, err, 0)
 			return err
 		}
-		now = time.Now()
 	}
 }
 
 // attempt makes one attempt, decides what follows and tells the Observer and the
 // log.
-func (p *Publisher) attempt(ctx context.Context, item *outbox.Item, start time.Time) (error, outbox.Outcome) { //nolint:revive,staticcheck // the outcome follows from the error
+func (p *Publisher) attempt(ctx context.Context, item *outbox.Item) (error, outbox.Outcome) { //nolint:revive,staticcheck // the outcome follows from the error
 	ctx = p.watch.delivering(ctx, item)
+	start := time.Now()
 	err := p.try(ctx, item, start.Add(p.cfg.TryTimeout))
 
 	out := p.cfg.Retry.next(item, err)

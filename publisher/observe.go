@@ -73,7 +73,7 @@ func (NopObserver) Discarded(context.Context, outbox.Item, error) {}
 var _ Observer = NopObserver{}
 
 // watch is an Observer that may be nil. Where there is none, nothing is copied for it:
-// an item is 168 bytes, and has five calls.
+// an item is 152 bytes, and has five calls.
 type watch struct{ Observer }
 
 func (w watch) publishing(ctx context.Context, ev *event.Event) (context.Context, string) {

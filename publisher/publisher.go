@@ -191,10 +191,9 @@ func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 		ctxs  [1]context.Context
 	}
 	items, ctxs := resize(room.items[:0], len(events)), resize(room.ctxs[:0], len(events))
-	now := time.Now()
-	err := p.prepare(ctx, events, now, items, ctxs)
+	err := p.prepare(ctx, events, items, ctxs)
 	if err == nil && p.cfg.Queue == nil {
-		return p.sendAll(items, ctxs, now) //nolint:contextcheck // ctxs are derived from ctx
+		return p.sendAll(items, ctxs) //nolint:contextcheck // ctxs are derived from ctx
 	}
 	if err == nil {
 		err = p.enqueue(ctx, items)
@@ -207,7 +206,8 @@ func (p *Publisher) Publish(ctx context.Context, events ...event.Event) error {
 
 // prepare makes an item of each event, and the context that the Observer gives it. The
 // error says what is wrong with each that cannot be encoded.
-func (p *Publisher) prepare(ctx context.Context, events []event.Event, now time.Time, items []outbox.Item, ctxs []context.Context) error {
+func (p *Publisher) prepare(ctx context.Context, events []event.Event, items []outbox.Item, ctxs []context.Context) error {
+	now := time.Now()
 	var errs []error
 	for i := range events {
 		var err error
@@ -241,9 +241,8 @@ func (p *Publisher) enqueue(ctx context.Context, items []outbox.Item) error {
 }
 
 // sendAll sends without a queue, in order, and leaves out what follows a failed
-// event of the same key. The first is sent now: reading the clock is a thirtieth of
-// what there is to do.
-func (p *Publisher) sendAll(items []outbox.Item, ctxs []context.Context, now time.Time) error {
+// event of the same key.
+func (p *Publisher) sendAll(items []outbox.Item, ctxs []context.Context) error {
 	var (
 		errs   []error
 		failed map[string]bool
@@ -254,10 +253,7 @@ func (p *Publisher) sendAll(items []outbox.Item, ctxs []context.Context, now tim
 		if failed[item.Key] {
 			err = ErrNotSent
 		} else {
-			if i > 0 {
-				now = time.Now()
-			}
-			err = p.send(ctxs[i], item, now)
+			err = p.send(ctxs[i], item)
 			item.Attempt = 0 // as with a queue, where Published is about no attempt
 		}
 		if err != nil {
@@ -280,7 +276,13 @@ func resize[E any](s []E, n int) []E { return slices.Grow(s[:0], n)[:n] }
 const closedCalls = math.MinInt64
 
 // begin counts a Publish in; it reports false once the publisher is closed.
+//
+// It looks before it counts: those who go on calling a closed publisher would else keep
+// calls above closedCalls.
 func (p *Publisher) begin() bool {
+	if p.calls.Load() < 0 {
+		return false
+	}
 	if p.calls.Add(1) > 0 {
 		return true
 	}

@@ -379,6 +379,37 @@ func TestPublisher_Observer(t *testing.T) {
 
 func TestPublisher_Close(t *testing.T) {
 	t.Parallel()
+	t.Run("DoesNotWaitForCallsThatItRefuses", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, &endpoint{}, publisher.Config{})
+		ev := testApp.Created(instance(1))
+		stop := make(chan struct{})
+		var callers, called sync.WaitGroup
+		defer callers.Wait()
+		defer close(stop)
+		const n = 50
+		called.Add(n)
+		for range n {
+			callers.Go(func() {
+				_ = p.Publish(t.Context(), ev)
+				called.Done()
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						_ = p.Publish(t.Context(), ev)
+					}
+				}
+			})
+		}
+		called.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := p.Close(ctx); err != nil {
+			t.Errorf("Close while callers go on = %v, want nil", err)
+		}
+	})
 	ev := testApp.Created(instance(1))
 	t.Run("DrainsTheQueue", func(t *testing.T) {
 		t.Parallel()

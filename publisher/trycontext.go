@@ -149,15 +149,25 @@ func (c *tryContext) Done() <-chan struct{} {
 	if !c.waited.Load() {
 		c.built, c.end = context.WithCancelCause(c.parent)
 		c.waited.Store(true)
-		if why := c.ending.Load(); why != running { // else finish sees that somebody waits
-			c.end(c.because(why))
-		}
+		_ = c.Err() // ends it if finish has not seen that somebody waits
 	}
 	return c.built.Done()
 }
 
-// Err implements context.Context.
-func (c *tryContext) Err() error { return c.because(c.ending.Load()) }
+// Err implements context.Context. Where it tells an error, Done is closed.
+func (c *tryContext) Err() error {
+	why := c.ending.Load()
+	err := c.because(why)
+	if err == nil || !c.waited.Load() {
+		return err
+	}
+	if why == running || why == endedWithParent {
+		c.end(context.Cause(c.parent))
+	} else {
+		c.end(err)
+	}
+	return err
+}
 
 // because returns the error of a context that has ended like that.
 func (c *tryContext) because(why ending) error {
@@ -191,7 +201,7 @@ func (c *tryContext) finish(why ending) {
 	if c.parent.Err() != nil {
 		why = endedWithParent
 	}
-	if c.ending.CompareAndSwap(running, why) && c.waited.Load() {
-		c.end(c.because(why))
+	if c.ending.CompareAndSwap(running, why) {
+		_ = c.Err() // ends what somebody waits for
 	}
 }

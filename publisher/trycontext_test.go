@@ -3,11 +3,14 @@ package publisher_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/outbox"
@@ -91,6 +94,54 @@ func TestPublisher_ContextOfAnAttempt(t *testing.T) {
 			}
 		})
 	})
+	t.Run("TellsItsEndWhenItIsDone", func(t *testing.T) {
+		t.Parallel()
+		for range 200 {
+			p, err := publisher.New(sendFunc(func(ctx context.Context, _ outbox.Item) error {
+				done := ctx.Done()
+				for ctx.Err() == nil { //nolint:revive // it is to see the very moment
+				}
+				select {
+				case <-done:
+				default:
+					t.Error("Err tells an end before Done is closed")
+				}
+				return nil
+			}), publisher.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var call sync.WaitGroup
+			call.Go(func() { _ = p.Publish(t.Context(), testApp.Created(instance(1))) })
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			for p.Attempts() == 0 {
+				runtime.Gosched()
+			}
+			_ = p.Close(ended)
+			call.Wait()
+		}
+	})
+	t.Run("CountsFromTheAttempt", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p, err := publisher.New(sendFunc(func(ctx context.Context, _ outbox.Item) error {
+				if at, ok := ctx.Deadline(); !ok || time.Until(at) != time.Minute {
+					t.Errorf("deadline in %v, want TryTimeout", time.Until(at))
+				}
+				return nil
+			}), publisher.Config{TryTimeout: time.Minute, Observer: slowObserver{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Publish(t.Context(), testApp.Created(instance(1)), testApp.Created(instance(2))); err != nil {
+				t.Error(err)
+			}
+			if err := p.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	})
 	t.Run("IsOverWithTheAttempt", func(t *testing.T) {
 		t.Parallel()
 		contexts := make(chan context.Context, 1)
@@ -108,6 +159,19 @@ func TestPublisher_ContextOfAnAttempt(t *testing.T) {
 			t.Errorf("Err = %v, want Canceled", err)
 		}
 	})
+}
+
+// slowObserver takes its time before anything is sent.
+type slowObserver struct{ publisher.NopObserver }
+
+func (slowObserver) Publishing(ctx context.Context, _ event.Event) (context.Context, string) {
+	time.Sleep(time.Second)
+	return ctx, ""
+}
+
+func (slowObserver) Delivering(ctx context.Context, _ outbox.Item) context.Context {
+	time.Sleep(time.Second)
+	return ctx
 }
 
 // Each attempt has its own deadline, though one timer serves them all.

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// entry is an item in a lane, packed: 128 bytes and the body, which it shares with the
-// item, where an Item and its strings are 168 bytes and up to seven. A queue may hold very
-// many, so it has few pointers for the garbage collector to follow.
+// entry is an item in a lane, packed: 128 bytes and the body, where an Item and its
+// strings are 152 bytes and up to seven. A queue may hold very many, so it has few
+// pointers for the garbage collector to follow.
 type entry struct {
 	next    *entry // in its lane
 	behind  *entry // in an entryList
 	key     uint64 // the hash of the item's
-	body    []byte // followed by rest if that is longer than room
+	body    []byte // shared with the item; or a copy, and rest, if that is longer than room
 	seq     int64
 	size    int32 // of the body
 	attempt uint32
 	used    uint8    // of room by rest; 0 if it is not there
-	room    [63]byte // rest of an event of an app has up to 60 bytes
+	room    [63]byte // rest of an event of an app has up to 60 bytes if it is not traced
 }
 
 // rest is PublishedAt, in seconds and nanoseconds, and the item's strings: each with its
@@ -30,7 +30,7 @@ type entry struct {
 // shortText is what is not worth a search.
 const shortText = 8
 
-// pack returns item as an entry, which shares the body with it.
+// pack returns item as an entry.
 func pack(item *Item, key uint64) *entry {
 	var buf [256]byte
 	rest := binary.AppendVarint(buf[:0], item.PublishedAt.Unix())
