@@ -27,6 +27,7 @@ var goals = []goal{
 	{"6", "Publish over a stub, against sdk-go Send", atMost(0.20), atMost(0.12), prebuilt},
 	{"6 allocs", "… allocations", atMost(8), atMost(5), prebuiltAllocs},
 	{"7", "Enqueue to memory at depth 100,000, against empty", atMost(1.3), atMost(1.1), enqueueDeep},
+	{"7 blocked", "… behind 100,000 keys that wait for a retry, against behind 1,000 (no goal)", atMost(10), atMost(1.3), enqueueBlocked},
 	{"7 bytes", "… bytes per queued event, against its payload", atMost(1.3), atMost(1.15), bytesPerEvent},
 	{"9 inserts", "SQLite, FULL: 64 callers' inserts/s, against a bare table", atLeast(0.5), atLeast(0.8), sqliteInserts},
 	{"9 delivery", "… events/s delivered at 16 in flight, against a bare table", atLeast(0.5), atLeast(0.8), sqliteDelivery},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
+	"time"
 
 	"github.com/altinn-go/events/publisher"
 	"github.com/altinn-go/events/publisher/outbox"
@@ -91,6 +93,76 @@ func enqueueDeep(l *lab) (figure, error) {
 	})
 	runtime.KeepAlive(full)
 	return r.figure(), err
+}
+
+// enqueueBlocked compares Enqueue of a second event of one of very many keys that wait
+// for a retry with one of few. While workers sleep, Enqueue sorts by key itself.
+func enqueueBlocked(l *lab) (figure, error) {
+	const n = 1000
+	many, stopMany, err := blocked(deep)
+	if err != nil {
+		return figure{}, err
+	}
+	defer stopMany()
+	few, stopFew, err := blocked(n)
+	if err != nil {
+		return figure{}, err
+	}
+	defer stopFew()
+
+	var ofMany supply // makes the same keys anew
+	var slices [2][][]outbox.Item
+	for range l.rounds {
+		var ofFew supply
+		for i, s := range []*supply{&ofMany, &ofFew, {}} {
+			items, err := s.items(n)
+			if err != nil {
+				return figure{}, err
+			}
+			side := min(i, 1) // the peer is its own control
+			slices[side] = append(slices[side], items)
+		}
+		ofMany.made %= deep
+	}
+	next := func(side int) (items []outbox.Item) {
+		items, slices[side] = slices[side][0], slices[side][1:]
+		return items
+	}
+	r, err := l.run(contest{
+		subject: func(int) error { return enqueueEach(many, next(0)) },
+		peer:    func(int) error { return enqueueEach(few, next(1)) },
+		n:       n,
+	})
+	return r.figure(), err
+}
+
+// blocked returns a queue of an event for each of n keys, which all wait for an hour,
+// and what ends it.
+func blocked(n int) (q *outbox.Memory, stop func(), err error) {
+	q = newQueue()
+	ctx, cancel := context.WithCancel(context.Background())
+	var tried atomic.Int64
+	all, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = q.Run(ctx, func(context.Context, outbox.Item) outbox.Outcome {
+			if tried.Add(1) == int64(n) {
+				close(all)
+			}
+			return outbox.Outcome{State: outbox.Retry, RetryAt: time.Now().Add(time.Hour)}
+		})
+	}()
+	stop = func() {
+		cancel()
+		<-ended
+	}
+	var s supply
+	if err := s.fill(q, n); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	<-all
+	return q, stop, nil
 }
 
 // bytesPerEvent is what a queued event occupies, against its payload: body, id and
