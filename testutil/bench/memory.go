@@ -184,15 +184,20 @@ func bytesPerEvent(*lab) (figure, error) {
 		return figure{}, errors.New("an event of an app is no longer ordered by its source")
 	}
 	payload := len(one[0].Body) + len(one[0].ID) + len(one[0].Source)
-	before := heap()
-	q := newQueue()
-	if err := s.fill(q, deep); err != nil {
-		return figure{}, err
+	// What goals before this one have left may go while a queue is filled: the median of
+	// several does not see it.
+	var ratios []float64
+	for range 5 {
+		before := heap()
+		q := newQueue()
+		if err := s.fill(q, deep); err != nil {
+			return figure{}, err
+		}
+		if _, err := q.Stats(context.Background()); err != nil { // sorts them by key, as a worker does
+			return figure{}, err
+		}
+		ratios = append(ratios, (heap()-before)/deep/float64(payload))
+		runtime.KeepAlive(q)
 	}
-	if _, err := q.Stats(context.Background()); err != nil { // sorts them by key, as a worker does
-		return figure{}, err
-	}
-	used := (heap() - before) / deep
-	runtime.KeepAlive(q)
-	return count(used / float64(payload)), nil
+	return count(spreadOf(ratios).Median), nil
 }
