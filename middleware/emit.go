@@ -67,7 +67,7 @@ func (w *writer) emit(events []event.Event) {
 func Published(c echo.Context) {
 	if w, _ := findWriter(c.Response().Writer); w != nil {
 		w.mu.Lock()
-		defer w.mu.Unlock()
 		w.published = true
+		w.mu.Unlock()
 	}
 }

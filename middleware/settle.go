@@ -150,11 +150,11 @@ func (w *writer) send(status int, body *[]byte) error {
 
 // sendHeader sends the headers as the handler wrote them.
 func (w *writer) sendHeader(status int) {
-	h := w.inner.Header()
 	if w.sent == nil {
 		w.inner.WriteHeader(status)
 		return
 	}
+	h := w.inner.Header()
 	now := maps.Clone(h)
 	setHeader(h, w.sent)
 	w.inner.WriteHeader(status)

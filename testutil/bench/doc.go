@@ -60,7 +60,7 @@
 //	net/http, tuned     POST of bytes that are ready, reply drained, keep-alive
 //	floor               the same bytes on connections written by hand
 //	fasthttp            the same bytes
-//	sdk-go              the HTTP client of cloudevents/sdk-go as it comes, and fixed:
+//	sdk-go              Send of a client of cloudevents/sdk-go as it comes, and fixed:
 //	                    with a tuned transport and drained replies
 //	Watermill           the HTTP publisher as it comes, and fixed likewise
 //	River               jobs whose worker makes the same POST, without our queue
