@@ -309,7 +309,7 @@ func (c *checker) data(ev *event.Event, ec *event.EventContextV1) {
 		if err != nil || !strings.Contains(mediaType, "/") || !isText(*ec.DataContentType) {
 			c.add("datacontenttype", "want a media type such as application/json")
 		}
-		isJSON = mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
+		isJSON = strings.HasSuffix(mediaType, "/json") || strings.HasSuffix(mediaType, "+json")
 	}
 	switch {
 	case ev.DataEncoded == nil || ev.DataBase64:

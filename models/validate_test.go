@@ -129,6 +129,7 @@ func TestValidator_AnyEvent(t *testing.T) {
 		{"Text", data("text/plain", `{`), ""},
 		{"NoUTF8Text", data("text/plain", "\xff"), "data"},
 		{"Base64", func(ev *event.Event) { data("image/png", "\xff")(ev); ev.DataBase64 = true }, ""},
+		{"BrokenJSONOfAnyType", data("image/json", `{`), "data"},
 		{"NoMediaType", data("json", `{}`), "datacontenttype"},
 		{"BrokenMediaType", data("text/plain; charset", `a`), "datacontenttype"},
 		{"ControlInMediaType", data("text/plain; a=\"\x01\"", `a`), "datacontenttype"},

@@ -307,6 +307,8 @@ func FuzzEncoder(f *testing.F) {
 	f.Add("1", "t", "", "x", "application/vnd.example+json; charset=utf-8", []byte(`{"a":1}`), false)
 	f.Add("\x7f", "t", "\xff", "é", "", []byte("null"), true)
 	f.Add("", "t", "0", "", "text/plain", []byte("0"), false)
+	f.Add("", "t", "0", "", "image/json", []byte("0"), false)
+	f.Add("", "t", "0", "", "text/x-json", []byte("0"), false)
 	f.Fuzz(func(t *testing.T, id, eventType, subject, ext, contentType string, data []byte, binary bool) {
 		source := types.URIRef{URL: url.URL{Scheme: "https", Host: "example.no", Path: "/" + ext}}
 		ev := event.Event{Context: &event.EventContextV1{
@@ -347,7 +349,7 @@ func FuzzEncoder(f *testing.F) {
 			if err := json.Unmarshal(got["data_base64"], &b); err != nil || !bytes.Equal(b, data) {
 				t.Errorf("data_base64 = %s, want %q (%v)", got["data_base64"], data, err)
 			}
-		case mediaType == "" || strings.HasSuffix(strings.TrimSpace(mediaType), "json"):
+		case mediaType == "" || strings.HasSuffix(strings.TrimSpace(mediaType), "/json") || strings.HasSuffix(strings.TrimSpace(mediaType), "+json"):
 			if !bytes.Equal(raw, bytes.TrimSpace(data)) {
 				t.Errorf("data of %q = %s, want %s as it was", contentType, raw, data)
 			}

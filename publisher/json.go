@@ -164,19 +164,14 @@ func (a *attributes) appendData(b []byte) []byte {
 	}
 }
 
-// isJSON reports whether data of the content type stands in an event as it is; no
-// content type means JSON. models validates data of the same types.
+// isJSON reports whether data of the content type stands in an event as it is: of */json
+// and of */*+json; no content type means JSON. models validates data of the same types.
 //
 // Source: CloudEvents 1.0, JSON format, 3.1.1. The SDK writes "+json" as a string.
 func isJSON(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
-	switch mediaType {
-	case "", "application/json", "text/json":
-		return true
-	default:
-		return strings.HasSuffix(mediaType, "+json")
-	}
+	return mediaType == "" || strings.HasSuffix(mediaType, "/json") || strings.HasSuffix(mediaType, "+json")
 }
 
 func appendOptional(b []byte, name, value string) []byte {
