@@ -520,6 +520,7 @@ func printValues(out *outputs) {
 		outbox.Record{Item: item},
 		outbox.DiscardedItem{Item: item},
 		observation,
+		models.Reading{Resource: planted[0], ResourceInstance: planted[1], AlternativeSubject: "/person/" + planted[0]},
 	} {
 		for _, handler := range []slog.Handler{slog.NewJSONHandler(out.at("log"), nil), slog.NewTextHandler(out.at("log"), nil)} {
 			slog.New(handler).Info("a value", slog.Any("value", value))
