@@ -114,6 +114,7 @@ type lifecycle struct {
 
 func newLifecycle(s settings, source string, rs rules) *lifecycle {
 	l := &lifecycle{settings: s.withDefaults(), rules: rs, source: source}
+	l.rules.index()
 	l.none = &writer{life: l}
 	if v, ok := s.publisher.(interface {
 		Validate(events ...event.Event) error
@@ -139,7 +140,10 @@ func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		if l.skipper != nil && l.skipper(c) {
 			return next(c)
 		}
-		rule := l.rules.match(c.Request().Method, c.Path())
+		var rule *rule
+		if path := c.Path(); l.rules.may(path) {
+			rule = l.rules.match(c.Request().Method, path)
+		}
 		res := c.Response()
 		w, open := findWriter(res.Writer)
 		switch {
@@ -150,22 +154,32 @@ func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			w.adopt(l, rule)
 			return next(c)
 		case rule != nil:
-			w = &writer{inner: res.Writer, c: c, life: l, rule: rule}
-			w.listen()
-			res.Writer = w
-			defer w.end()
-			return w.settle(next(c))
+			return l.about(rule, c, res, next)
 		default:
-			open = &openWriter{inner: res.Writer, writer: l.none}
-			res.Writer = open
-			defer open.end(res)
-			err := next(c)
-			if w := open.given(); w != nil {
-				return w.settle(err)
-			}
-			return err
+			return l.aside(c, res, next)
 		}
 	}
+}
+
+// about serves a request that rule is about.
+func (l *lifecycle) about(rule *rule, c echo.Context, res *echo.Response, next echo.HandlerFunc) error {
+	w := &writer{inner: res.Writer, c: c, life: l, rule: rule}
+	w.listen()
+	res.Writer = w
+	defer w.end()
+	return w.settle(next(c))
+}
+
+// aside serves a request that no rule is about.
+func (l *lifecycle) aside(c echo.Context, res *echo.Response, next echo.HandlerFunc) error {
+	open := &openWriter{inner: res.Writer, writer: l.none}
+	res.Writer = open
+	defer open.end(res)
+	err := next(c)
+	if w := open.given(); w != nil {
+		return w.settle(err)
+	}
+	return err
 }
 
 // adopt makes the request one that rule of l is about, unless it is about

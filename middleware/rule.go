@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -32,6 +33,25 @@ type rule struct {
 // rules are the rules of a lifecycle, by method.
 type rules struct {
 	get, post, put, patch []rule
+	// ends has the bytes that a template which matches one may end with.
+	ends [256]bool
+}
+
+// may reports whether a route with that template can be one of the rules', at a glance:
+// most differ in their last letter.
+func (rs *rules) may(template string) bool {
+	return template != "" && rs.ends[template[len(template)-1]]
+}
+
+// index sets ends.
+func (rs *rules) index() {
+	rs.ends['/'] = true
+	for _, r := range slices.Concat(rs.get, rs.post, rs.put, rs.patch) {
+		end := r.tail[len(r.tail)-1]
+		for c := range rs.ends {
+			rs.ends[c] = rs.ends[c] || end == ':' || c == int(end)
+		}
+	}
 }
 
 // match returns the rule about a route, or nil.
