@@ -89,9 +89,9 @@ type Client struct {
 	base        string
 	url         *url.URL // base, parsed
 
-	// shareHeaders tells that transport never writes to a request's header, so
-	// that calls with the same tokens may share one.
-	shareHeaders bool
+	// shareEnvelopes tells that transport never writes to a request's header or URL, so
+	// that calls with the same tokens may share them.
+	shareEnvelopes bool
 
 	app, events operation
 }
@@ -122,14 +122,14 @@ func NewClient(platformURL string, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("altinn client: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	_, shareHeaders := cfg.Transport.(*http.Transport)
+	_, shareEnvelopes := cfg.Transport.(*http.Transport)
 	c := &Client{
-		transport:    cfg.Transport,
-		credentials:  cfg.Credentials,
-		encoder:      publisher.Encoder{DropUnsupported: cfg.DropUnsupported, CheckDigits: cfg.CheckDigits},
-		base:         base.String(),
-		url:          base,
-		shareHeaders: shareHeaders,
+		transport:      cfg.Transport,
+		credentials:    cfg.Credentials,
+		encoder:        publisher.Encoder{DropUnsupported: cfg.DropUnsupported, CheckDigits: cfg.CheckDigits},
+		base:           base.String(),
+		url:            base,
+		shareEnvelopes: shareEnvelopes,
 	}
 	c.app.init(http.MethodPost, base, publisher.EndpointApp, c.header("application/json"))
 	c.events.init(http.MethodPost, base, publisher.EndpointEvents, c.header("application/cloudevents+json"))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -82,14 +81,15 @@ func (c *Client) do(ctx context.Context, op *operation, source string, body []by
 
 // try is one request and its reply.
 func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, accept func(reply []byte)) error {
-	header, malformed := op.headerWith(t)
+	authorized, malformed := op.envelopeWith(t)
 	if malformed != "" {
 		return c.tokenError(ctx, op, malformed, errMalformedToken)
 	}
-	if !c.shareHeaders {
-		header = maps.Clone(header)
+	e := &authorized.envelope
+	if !c.shareEnvelopes {
+		e = authorized.borrow()
 	}
-	resp, err := c.transport.RoundTrip(op.newRequest(ctx, header, body))
+	resp, err := c.transport.RoundTrip(op.newRequest(ctx, e, body))
 	if err == nil && resp == nil {
 		err = errors.New("the transport returned no response")
 	}
@@ -102,6 +102,9 @@ func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, 
 	buf := replyBuffers.Get().(*[replyBytes]byte)
 	defer replyBuffers.Put(buf)
 	reply := readReply(resp, buf[:])
+	if !c.shareEnvelopes {
+		authorized.giveBack(e)
+	}
 	if resp.StatusCode >= 300 || resp.StatusCode < 200 {
 		return newResponseError(op, resp, reply, c.scrubber(t))
 	}

@@ -236,7 +236,7 @@ func (c *Client) call(ctx context.Context, method, endpoint string, query url.Va
 	}
 	maps.Copy(all, header)
 	op.init(method, c.url, endpoint, all)
-	op.request.URL.RawQuery = query.Encode()
+	op.url.RawQuery = query.Encode()
 	var decodeErr error
 	err := c.do(ctx, &op, "", body, func(reply []byte) {
 		if v != nil {
