@@ -295,12 +295,15 @@ func (c *checker) identifier(attribute, value string) {
 	}
 }
 
+// The years 0 to 9999, all that RFC 3339 can write, in seconds of Unix.
+const firstSecond, lastSecond = -62_167_219_200, 253_402_300_799
+
 // data checks the data and what describes it.
 func (c *checker) data(ev *event.Event, ec *event.EventContextV1) {
 	if ec.DataSchema != nil && !ec.DataSchema.IsAbs() {
 		c.add("dataschema", "want an absolute URI")
 	}
-	if ec.Time != nil && (ec.Time.UTC().Year() < 0 || ec.Time.UTC().Year() > 9999) {
+	if ec.Time != nil && (ec.Time.Unix() < firstSecond || ec.Time.Unix() > lastSecond) {
 		c.add("time", "want a year of 0 to 9999")
 	}
 	isJSON := true

@@ -106,13 +106,8 @@ func (c *Client) invalidate(t tokens) {
 // "ttd" and "apps-test" of
 // "https://ttd.apps.altinn.no/ttd/apps-test/instances/50019855/…".
 func appOf(source string) (org, app string) {
-	for range 3 { // of "https://", and before the path
-		slash := strings.IndexByte(source, '/')
-		if slash < 0 {
-			return "", ""
-		}
-		source = source[slash+1:]
-	}
+	_, source, _ = strings.Cut(source, "://")
+	_, source, _ = strings.Cut(source, "/")
 	org, path, _ := strings.Cut(source, "/")
 	app, _, _ = strings.Cut(path, "/")
 	if org == "" || app == "" {
