@@ -39,7 +39,9 @@ func Emit(c echo.Context, events ...event.Event) error {
 	case len(events) == 0:
 		return nil
 	case w == nil:
-		w = open.become(c)
+		if w = open.become(c); w == nil {
+			return ErrNotMounted
+		}
 	}
 	if err := w.life.validate(events...); err != nil {
 		return err

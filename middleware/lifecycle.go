@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -108,14 +109,14 @@ type lifecycle struct {
 	// validate is the check of all events, one by one before Publish, which takes
 	// all or none.
 	validate func(...event.Event) error
-	// none stands for the writer that a request does not have, see openWriter.
-	none *writer
+	// openWriters are *openWriter, to be used again.
+	openWriters sync.Pool
 }
 
 func newLifecycle(s settings, source string, rs rules) *lifecycle {
 	l := &lifecycle{settings: s.withDefaults(), rules: rs, source: source}
 	l.rules.index()
-	l.none = &writer{life: l}
+	l.openWriters.New = func() any { return &openWriter{life: l} }
 	if v, ok := s.publisher.(interface {
 		Validate(events ...event.Event) error
 	}); ok {
@@ -172,11 +173,10 @@ func (l *lifecycle) about(rule *rule, c echo.Context, res *echo.Response, next e
 
 // aside serves a request that no rule is about.
 func (l *lifecycle) aside(c echo.Context, res *echo.Response, next echo.HandlerFunc) error {
-	open := &openWriter{inner: res.Writer, writer: l.none}
-	res.Writer = open
-	defer open.end(res)
+	open := l.open(res)
+	defer open.end(c, res)
 	err := next(c)
-	if w := open.given(); w != nil {
+	if w := open.given.Load(); w != nil {
 		return w.settle(err)
 	}
 	return err

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -176,4 +177,104 @@ func TestOtherRoutes(t *testing.T) {
 		b.do(http.MethodGet, "/silent")
 		b.do(http.MethodGet, "/other")
 	})
+}
+
+// TestOtherRoutes_OneAfterAnother serves requests that have the same writer.
+func TestOtherRoutes_OneAfterAnother(t *testing.T) {
+	t.Parallel()
+	approve := func(c echo.Context) error {
+		if err := middleware.Emit(c, app.Event(approved, instance())); err != nil {
+			return err
+		}
+		return c.String(http.StatusOK, "approved")
+	}
+
+	t.Run("TheLastAnswerIsForgotten", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, middleware.AppLifecycleConfig{FailClosed: true})
+		b.pub.err = errDown
+		b.GET("/plain", func(c echo.Context) error { return c.String(http.StatusAccepted, "plain") })
+		b.GET("/approve", approve)
+		for range 20 {
+			if res := b.do(http.MethodGet, "/plain"); res.Code != http.StatusAccepted || res.Body.String() != "plain" {
+				t.Fatalf("answer is %d %q", res.Code, res.Body)
+			}
+			if res := b.do(http.MethodGet, "/approve"); res.Code != http.StatusInternalServerError {
+				t.Fatalf("answer is %d %q: what was emitted was not held", res.Code, res.Body)
+			}
+		}
+	})
+
+	for _, emits := range []bool{false, true} {
+		t.Run(fmt.Sprintf("WhoeverIsLateIsRefused/emits=%t", emits), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, middleware.AppLifecycleConfig{FailClosed: true})
+			b.GET("/approve", approve)
+			var late http.ResponseWriter
+			b.GET("/leak", func(c echo.Context) error {
+				late = c.Response().Writer
+				if emits {
+					return middleware.Emit(c, app.Event(approved, instance()))
+				}
+				return nil
+			})
+			b.GET("/plain", func(c echo.Context) error { return c.String(http.StatusOK, "plain") })
+			res := b.do(http.MethodGet, "/leak")
+			refused := func() {
+				t.Helper()
+				late.Header().Set("X-Late", "yes")
+				late.WriteHeader(http.StatusTeapot)
+				n, err := late.Write([]byte("late"))
+				if err == nil || n != 0 {
+					t.Errorf("Write returned %d, %v", n, err)
+				}
+				if err := http.NewResponseController(late).Flush(); err == nil {
+					t.Error("Flush returned nil")
+				}
+				if _, _, err := http.NewResponseController(late).Hijack(); err == nil {
+					t.Error("Hijack returned nil")
+				}
+			}
+			refused()
+			if emits { // the writer stays its request's
+				b.do(http.MethodGet, "/plain")
+				refused()
+			}
+			if res.Code != http.StatusOK || res.Body.Len() != 0 {
+				t.Errorf("answer is %d %q", res.Code, res.Body)
+			}
+			if res := b.do(http.MethodGet, "/plain"); res.Code != http.StatusOK || res.Body.String() != "plain" || res.Header().Get("X-Late") != "" {
+				t.Errorf("the next answer is %d %q %v", res.Code, res.Body, res.Header())
+			}
+			refused()
+			b.pub.err = errDown
+			if res := b.do(http.MethodGet, "/approve"); res.Code != http.StatusInternalServerError {
+				t.Errorf("the answer after that is %d %q: what was emitted was not held", res.Code, res.Body)
+			}
+		})
+	}
+
+	// As it is where a middleware inside has put another response, or writer, in its
+	// place and leaves it there.
+	for name, replace := range map[string]func(echo.Context, http.ResponseWriter){
+		"ReplacedResponse": func(c echo.Context, w http.ResponseWriter) { c.SetResponse(echo.NewResponse(w, c.Echo())) },
+		"ReplacedWriter":   func(c echo.Context, w http.ResponseWriter) { c.Response().Writer = w },
+	} {
+		t.Run(name+"StillReachesTheClient", func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, middleware.AppLifecycleConfig{})
+			b.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+				return func(c echo.Context) error {
+					replace(c, struct{ http.ResponseWriter }{c.Response().Writer})
+					return next(c)
+				}
+			})
+			b.GET("/gone", func(echo.Context) error { return echo.NewHTTPError(http.StatusGone, "it is gone") })
+			for range 20 {
+				if res := b.do(http.MethodGet, "/gone"); res.Code != http.StatusGone || !strings.Contains(res.Body.String(), "it is gone") {
+					t.Fatalf("answer is %d %q", res.Code, res.Body)
+				}
+			}
+		})
+	}
 }
