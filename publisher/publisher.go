@@ -114,6 +114,7 @@ func New(sender Sender, cfg Config) (*Publisher, error) {
 		sender:  sender,
 		watch:   watch{cfg.Observer},
 		settled: make(chan struct{}),
+		tries:   tries{start: time.Now()},
 	}
 	if e, ok := sender.(encoding); ok {
 		p.encoder = e.Encoder()

@@ -11,6 +11,8 @@ import (
 // they have the same time each: a timer and a link to breakOff for each of them was
 // a twentieth of what a publish over a socket costs.
 type tries struct {
+	start time.Time // what deadlines are counted from
+
 	mu          sync.Mutex
 	first, last *tryContext // by deadline
 	timer       *time.Timer // nil until the first attempt
@@ -20,7 +22,7 @@ type tries struct {
 
 // begin returns the context of an attempt that may last until deadline.
 func (t *tries) begin(parent context.Context, deadline time.Time) *tryContext {
-	c := &tryContext{parent: parent, deadline: deadline, tries: t}
+	c := &tryContext{parent: parent, due: deadline.Sub(t.start), tries: t}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken {
@@ -28,7 +30,7 @@ func (t *tries) begin(parent context.Context, deadline time.Time) *tryContext {
 	}
 	t.insert(c)
 	if !t.set && !t.broken {
-		t.setTimer(time.Until(t.first.deadline))
+		t.setTimer(t.first.due - time.Since(t.start))
 	}
 	return c
 }
@@ -36,7 +38,7 @@ func (t *tries) begin(parent context.Context, deadline time.Time) *tryContext {
 // insert puts c behind those that end before it: nearly always the end of the line.
 func (t *tries) insert(c *tryContext) {
 	before := t.last
-	for before != nil && before.deadline.After(c.deadline) {
+	for before != nil && before.due > c.due {
 		before = before.before
 	}
 	c.before = before
@@ -83,14 +85,14 @@ func (t *tries) setTimer(d time.Duration) {
 func (t *tries) expire() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
+	now := time.Since(t.start)
 	c := t.first
-	for ; c != nil && !c.deadline.After(now); c = c.after {
+	for ; c != nil && c.due <= now; c = c.after {
 		c.finish(timedOut)
 	}
 	t.set = false
 	if c != nil && !t.broken {
-		t.setTimer(c.deadline.Sub(now))
+		t.setTimer(c.due - now)
 	}
 }
 
@@ -121,50 +123,60 @@ const (
 // deadline, or when the publisher breaks deliveries off. What can be waited for is
 // made only when somebody waits.
 type tryContext struct {
-	parent   context.Context
-	deadline time.Time
-	tries    *tries
+	parent context.Context
+	due    time.Duration // its deadline, after tries.start
+	tries  *tries
 
 	before, after *tryContext // in tries, guarded by its lock
 
-	ending atomic.Int32 // running until it has ended, other than with its parent
-	waited atomic.Bool  // set once built and end are there: somebody waits
-	mu     sync.Mutex   // guards building them
-	built  context.Context
-	end    context.CancelCauseFunc
+	ending  atomic.Int32            // running until it has ended, other than with its parent
+	waiting atomic.Pointer[waiting] // nil until somebody waits
+}
+
+// waiting is what somebody waits for.
+type waiting struct {
+	context.Context
+
+	end context.CancelCauseFunc
 }
 
 // Deadline implements context.Context.
 func (c *tryContext) Deadline() (time.Time, bool) {
-	if earlier, ok := c.parent.Deadline(); ok && earlier.Before(c.deadline) {
+	deadline := c.tries.start.Add(c.due)
+	if earlier, ok := c.parent.Deadline(); ok && earlier.Before(deadline) {
 		return earlier, true
 	}
-	return c.deadline, true
+	return deadline, true
 }
 
 // Done implements context.Context.
 func (c *tryContext) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.waited.Load() {
-		c.built, c.end = context.WithCancelCause(c.parent)
-		c.waited.Store(true)
-		_ = c.Err() // ends it if finish has not seen that somebody waits
+	if w := c.waiting.Load(); w != nil {
+		return w.Done()
 	}
-	return c.built.Done()
+	w := new(waiting)
+	w.Context, w.end = context.WithCancelCause(c.parent)
+	if !c.waiting.CompareAndSwap(nil, w) {
+		w.end(nil)
+		return c.waiting.Load().Done()
+	}
+	_ = c.Err() // ends it if finish has not seen that somebody waits
+	return w.Done()
 }
 
 // Err implements context.Context. Where it tells an error, Done is closed.
 func (c *tryContext) Err() error {
 	why := c.ending.Load()
 	err := c.because(why)
-	if err == nil || !c.waited.Load() {
-		return err
+	if err == nil {
+		return nil
 	}
-	if why == running || why == endedWithParent {
-		c.end(context.Cause(c.parent))
+	if w := c.waiting.Load(); w == nil {
+		return err
+	} else if why == running || why == endedWithParent {
+		w.end(context.Cause(c.parent))
 	} else {
-		c.end(err)
+		w.end(err)
 	}
 	return err
 }
@@ -182,10 +194,10 @@ func (c *tryContext) because(why ending) error {
 }
 
 // Value implements context.Context. A context derived from this one finds the
-// built one through it, and so needs no goroutine to watch this one's end.
+// one that is waited for through it, and so needs no goroutine to watch this one's end.
 func (c *tryContext) Value(key any) any {
-	if c.waited.Load() {
-		return c.built.Value(key)
+	if w := c.waiting.Load(); w != nil {
+		return w.Value(key)
 	}
 	return c.parent.Value(key)
 }

@@ -99,9 +99,12 @@ func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, 
 	if op.whole && resp.StatusCode/100 == 2 {
 		return c.readWhole(ctx, op, t, resp, accept)
 	}
-	buf := replyBuffers.Get().(*[replyBytes]byte)
-	defer replyBuffers.Put(buf)
-	reply := readReply(resp, buf[:])
+	var reply []byte
+	if resp.Body != nil && resp.Body != http.NoBody {
+		buf := replyBuffers.Get().(*[replyBytes]byte)
+		defer replyBuffers.Put(buf)
+		reply = readReply(resp.Body, buf[:])
+	}
 	if !c.shareEnvelopes {
 		authorized.giveBack(e)
 	}
@@ -128,19 +131,16 @@ func (c *Client) readWhole(ctx context.Context, op *operation, t tokens, resp *h
 	return nil
 }
 
-// readReply reads the body of resp up to maxReplyBytes and closes it. What fits into buf
-// is read into it. Reading on to its end is what lets the connection be used again. A
-// reply that breaks off counts as what came of it: the status has been said.
-func readReply(resp *http.Response, buf []byte) []byte {
-	if resp.Body == nil {
-		return nil
-	}
-	defer resp.Body.Close()
-	n, err := io.ReadFull(resp.Body, buf)
+// readReply reads a reply up to maxReplyBytes and closes it. What fits into buf is read
+// into it. Reading on to its end is what lets the connection be used again. A reply that
+// breaks off counts as what came of it: the status has been said.
+func readReply(body io.ReadCloser, buf []byte) []byte {
+	defer body.Close()
+	n, err := io.ReadFull(body, buf)
 	if err != nil {
 		return buf[:n]
 	}
-	rest, _ := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes-int64(n)))
+	rest, _ := io.ReadAll(io.LimitReader(body, maxReplyBytes-int64(n)))
 	return append(slices.Clip(buf), rest...)
 }
 
