@@ -72,7 +72,7 @@ func isDigits(s string) bool { return s != "" && digits.has(s) }
 
 // isAppName reports whether s can be an org or an app's name, which begins with a
 // letter or digit: "." and ".." would be steps of a path.
-func isAppName(s string) bool { return s != "" && appName.has(s) && lowerAlnum.has(s[:1]) }
+func isAppName(s string) bool { return s != "" && classes[s[0]]&lowerAlnum != 0 && appName.has(s) }
 
 // isText reports whether s is valid UTF-8 without control characters.
 func isText(s string) bool { return printable.has(s) || isUnicode(s, unicode.IsControl) }

@@ -161,10 +161,14 @@ func (a *attributes) setSource(u *url.URL, now time.Time) {
 // setExtensions sets the attributes that are extensions.
 func (a *attributes) setExtensions(all map[string]any, read *models.Reading) {
 	a.extensions, a.otherExtensions = all, len(all)
-	for _, text := range []string{read.AlternativeSubject, read.Resource, read.ResourceInstance} {
-		if text != "" {
-			a.otherExtensions--
-		}
+	if read.AlternativeSubject != "" {
+		a.otherExtensions--
+	}
+	if read.Resource != "" {
+		a.otherExtensions--
+	}
+	if read.ResourceInstance != "" {
+		a.otherExtensions--
 	}
 	if a.otherExtensions > 0 {
 		a.setTrace(all)

@@ -213,7 +213,7 @@ func (c *tryContext) finish(why ending) {
 	if c.parent.Err() != nil {
 		why = endedWithParent
 	}
-	if c.ending.CompareAndSwap(running, why) {
+	if c.ending.CompareAndSwap(running, why) && c.waiting.Load() != nil {
 		_ = c.Err() // ends what somebody waits for
 	}
 }

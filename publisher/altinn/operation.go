@@ -120,29 +120,32 @@ func (a *authorized) giveBack(e *envelope) {
 type payload struct {
 	request http.Request
 	reader  bytes.Reader
-	bytes   []byte
 }
 
 // newRequest returns a request in that envelope.
 func (op *operation) newRequest(ctx context.Context, e *envelope, body []byte) *http.Request {
 	p := new(payload) // not filled at once, which would fill another and copy it
-	p.request, p.bytes = *op.request.WithContext(ctx), body
-	p.reader.Reset(body)
+	p.request = *op.request.WithContext(ctx)
 	r := &p.request
 	r.URL, r.Header = &e.url, e.header
+	if len(body) == 0 {
+		r.Body = http.NoBody
+		return r
+	}
+	p.reader.Reset(body)
 	// net/http sends head and body in one write only if it knows the body's type,
 	// and this is one that it knows.
 	r.Body = io.NopCloser(&p.reader)
 	r.ContentLength = int64(len(body))
 	r.GetBody = p.again
-	if len(body) == 0 {
-		r.Body = http.NoBody
-	}
 	return r
 }
 
+// again returns the body from its beginning, however far it has been read.
 func (p *payload) again() (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(p.bytes)), nil
+	body := make([]byte, p.reader.Size())
+	_, err := p.reader.ReadAt(body, 0)
+	return io.NopCloser(bytes.NewReader(body)), err
 }
 
 // validSecret reports whether s has only visible characters of ASCII: all that

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -106,10 +105,28 @@ func (c *Client) invalidate(t tokens) {
 // "ttd" and "apps-test" of
 // "https://ttd.apps.altinn.no/ttd/apps-test/instances/50019855/…".
 func appOf(source string) (org, app string) {
-	_, source, _ = strings.Cut(source, "://")
-	_, source, _ = strings.Cut(source, "/")
-	org, path, _ := strings.Cut(source, "/")
-	app, _, _ = strings.Cut(path, "/")
+	start, slashes := 0, 0 // of the segment, and before it: two of "://", one before the path
+	for i := range len(source) {
+		if source[i] != '/' {
+			continue
+		}
+		switch slashes {
+		case 3:
+			org = source[start:i]
+		case 4:
+			return named(org, source[start:i])
+		}
+		start = i + 1
+		slashes++
+	}
+	if slashes != 4 {
+		return "", ""
+	}
+	return named(org, source[start:])
+}
+
+// named returns the app, or nothing if it lacks one of its names.
+func named(org, app string) (string, string) {
 	if org == "" || app == "" {
 		return "", ""
 	}
