@@ -94,6 +94,9 @@ func (c *checker) add(attribute, message string) {
 
 // err returns the faults as one error, or nil.
 func (c *checker) err() error {
+	if len(c.fieldErrors) == 0 && len(c.faults) == 0 {
+		return nil
+	}
 	for field, err := range c.fieldErrors {
 		if err != nil {
 			c.faults = append(c.faults, fieldFault(field, err))

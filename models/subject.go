@@ -150,9 +150,10 @@ var subjectForms = []subjectForm{
 // splitSubject returns the form that text is written in and what follows its
 // prefix. It is not ok if the form is none that is known.
 func splitSubject(text string) (form subjectForm, value string, ok bool) {
-	for _, form := range subjectForms {
+	for i := range subjectForms { // not copied: that would be most of it
+		form := &subjectForms[i]
 		if value, ok := strings.CutPrefix(text, form.prefix); ok {
-			return form, value, true
+			return *form, value, true
 		}
 	}
 	return subjectForm{}, "", false

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -12,7 +11,6 @@ type class uint16
 const (
 	digits     class = 1 << iota // 0-9
 	hexDigits                    // 0-9 a-f A-F
-	guid                         // hexDigits, and -
 	letters                      // a-z A-Z
 	lowerAlnum                   // a-z 0-9
 	namespace                    // a-z 0-9 -
@@ -37,12 +35,12 @@ var classes = func() (table [256]class) {
 		}
 	}
 	lower := lowerAlnum | namespace | appName | urnSegment | plainHost | plainPath
-	add(lower|digits|hexDigits|guid, '0', '9')
+	add(lower|digits|hexDigits, '0', '9')
 	add(lower|letters, 'a', 'z')
 	add(letters|plainPath, 'A', 'Z')
-	add(hexDigits|guid, 'a', 'f')
-	add(hexDigits|guid, 'A', 'F')
-	each(guid|namespace|appName|urnSegment|plainHost|plainPath, "-")
+	add(hexDigits, 'a', 'f')
+	add(hexDigits, 'A', 'F')
+	each(namespace|appName|urnSegment|plainHost|plainPath, "-")
 	each(appName|urnSegment|plainHost|plainPath, ".")
 	each(appName|urnSegment|plainPath, "_")
 	each(urnSegment|plainPath, "/")
@@ -101,5 +99,5 @@ const guidLength = 36
 // isGUID reports whether s is 32 hexadecimal digits in groups of 8-4-4-4-12.
 func isGUID(s string) bool {
 	return len(s) == guidLength && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
-		guid.has(s) && strings.Count(s, "-") == 4
+		hexDigits.has(s[:8]) && hexDigits.has(s[9:13]) && hexDigits.has(s[14:18]) && hexDigits.has(s[19:23]) && hexDigits.has(s[24:])
 }

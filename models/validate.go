@@ -303,8 +303,10 @@ func (c *checker) data(ev *event.Event, ec *event.EventContextV1) {
 	if ec.DataSchema != nil && !ec.DataSchema.IsAbs() {
 		c.add("dataschema", "want an absolute URI")
 	}
-	if ec.Time != nil && (ec.Time.Unix() < firstSecond || ec.Time.Unix() > lastSecond) {
-		c.add("time", "want a year of 0 to 9999")
+	if ec.Time != nil {
+		if second := ec.Time.Unix(); second < firstSecond || second > lastSecond {
+			c.add("time", "want a year of 0 to 9999")
+		}
 	}
 	isJSON := true
 	if ec.DataContentType != nil {

@@ -59,16 +59,17 @@ func (p *Publisher) attempt(ctx context.Context, item *outbox.Item) (error, outb
 	start := time.Now()
 	err := p.try(ctx, item, start.Add(p.cfg.TryTimeout))
 
+	if err == nil {
+		p.delivered(ctx, item, start)
+		return nil, outbox.Outcome{State: outbox.Delivered}
+	}
 	out := p.cfg.Retry.next(item, err)
-	if err != nil && p.delivering.Err() != nil && out.State == outbox.Retry {
+	if p.delivering.Err() != nil && out.State == outbox.Retry {
 		out.RetryAt, out.Uncounted = time.Now(), true
 	}
-	switch out.State {
-	case outbox.Delivered:
-		p.delivered(ctx, item, start)
-	case outbox.Retry:
+	if out.State == outbox.Retry {
 		p.retried(ctx, item, err, out.RetryAt, start)
-	case outbox.Discard:
+	} else {
 		p.discarded(ctx, item, err, time.Since(start))
 	}
 	return err, out

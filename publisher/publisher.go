@@ -251,7 +251,7 @@ func (p *Publisher) sendAll(items []outbox.Item, ctxs []context.Context) error {
 	for i := range items {
 		item := &items[i]
 		var err error
-		if failed[item.Key] {
+		if failed != nil && failed[item.Key] {
 			err = ErrNotSent
 		} else {
 			err = p.send(ctxs[i], item)

@@ -137,8 +137,5 @@ func reason(err error) string {
 
 // next decides with the clock and real randomness.
 func (p RetryPolicy) next(item *outbox.Item, err error) outbox.Outcome {
-	if err == nil {
-		return outbox.Outcome{State: outbox.Delivered}
-	}
 	return p.decide(*item, err, time.Now(), rand.Float64()) //nolint:gosec // jitter needs no secret
 }

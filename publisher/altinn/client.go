@@ -22,8 +22,10 @@ type Config struct {
 
 	// Transport carries the requests. Wrap it to trace, record or fake them.
 	// Redirects and timeouts are the client's and the context's, so no http.Client
-	// is involved. An http.Transport should keep as many idle connections per host
-	// (MaxIdleConnsPerHost, 2 unless set) as the queue has workers.
+	// is involved. One that writes to a request, which http.RoundTripper forbids, may
+	// do so until the body of its answer is closed. An http.Transport should keep as
+	// many idle connections per host (MaxIdleConnsPerHost, 2 unless set) as the queue
+	// has workers.
 	//
 	// Defaults to a transport of the client's own, which keeps up to 256 idle
 	// connections, speaks HTTP/2 where the service does, obeys the proxy variables
@@ -85,6 +87,8 @@ func (Credentials) MarshalText() ([]byte, error) { return []byte(redacted), nil 
 type Client struct {
 	transport   http.RoundTripper
 	credentials Credentials
+	bearer      AppTokenSource // those of credentials, bounded; nil where there is none
+	platform    AppTokenSource
 	encoder     publisher.Encoder
 	base        string
 	url         *url.URL // base, parsed
@@ -121,11 +125,15 @@ func NewClient(platformURL string, cfg Config) (*Client, error) {
 	if err = errors.Join(err, cfg.validate()); err != nil {
 		return nil, fmt.Errorf("altinn client: %w", err)
 	}
-	cfg = cfg.withDefaults()
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport()
+	}
 	_, shareEnvelopes := cfg.Transport.(*http.Transport)
 	c := &Client{
 		transport:      cfg.Transport,
 		credentials:    cfg.Credentials,
+		bearer:         bounded(cfg.Credentials.Bearer),
+		platform:       bounded(cfg.Credentials.PlatformAccessToken),
 		encoder:        publisher.Encoder{DropUnsupported: cfg.DropUnsupported, CheckDigits: cfg.CheckDigits},
 		base:           base.String(),
 		url:            base,
@@ -140,13 +148,12 @@ func NewClient(platformURL string, cfg Config) (*Client, error) {
 	return c, nil
 }
 
-func (c Config) withDefaults() Config {
-	if c.Transport == nil {
-		c.Transport = newTransport()
+// bounded returns source as one that minds its caller's context.
+func bounded(source oauth2.TokenSource) AppTokenSource {
+	if source == nil {
+		return nil
 	}
-	c.Credentials.PlatformAccessToken = credentials.Bounded(c.Credentials.PlatformAccessToken)
-	c.Credentials.Bearer = credentials.Bounded(c.Credentials.Bearer)
-	return c
+	return credentials.Bounded(source).(AppTokenSource) //nolint:forcetypeassert // Bounded promises it
 }
 
 func (c Config) validate() error {

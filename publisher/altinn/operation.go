@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,7 +98,7 @@ func (a *authorized) borrow() *envelope {
 	if e, ok := a.copies.Get().(*envelope); ok {
 		return e
 	}
-	return &envelope{a.envelope.url, maps.Clone(a.envelope.header)}
+	return &envelope{a.envelope.url, a.envelope.header.Clone()}
 }
 
 // giveBack takes a copy whose request is over, which is when the body of the answer
@@ -107,8 +108,7 @@ func (a *authorized) giveBack(e *envelope) {
 		return
 	}
 	for _, f := range a.fields {
-		values := e.header[f.name]
-		if len(values) != len(f.values) || len(values) > 0 && &values[0] != &f.values[0] {
+		if !slices.Equal(e.header[f.name], f.values) {
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -45,34 +46,88 @@ func TestRequest_IsWhatNetHTTPSendsAtOnce(t *testing.T) {
 
 // Transports that write to the request break the contract of http.RoundTripper, and
 // are common all the same.
-func TestRequest_MayBeRewrittenByTheTransport(t *testing.T) {
+func TestRequest_MayBeWrittenToByTheTransport(t *testing.T) {
 	t.Parallel()
-	s := serve(t, answer(http.StatusCreated, "", ""))
-	inner := altinn.NewTransport()
-	defer inner.CloseIdleConnections()
-	rewrite := roundTripFunc(func(r *http.Request) (*http.Response, error) {
-		if got := r.URL.Host; got != "platform.altinn.no" {
-			t.Errorf("host = %q: an earlier call's rewriting shows", got)
-		}
-		if got := r.Header.Get("X-Written"); got != "" {
-			t.Errorf("X-Written = %q: an earlier call's header shows", got)
-		}
-		r.URL.Scheme, r.URL.Host = "http", s.Listener.Addr().String()
-		r.Header.Set("X-Written", "yes")
-		return inner.RoundTrip(r)
-	})
-	c := newClient(t, "https://platform.altinn.no", altinn.Config{Transport: rewrite})
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 25 {
-				if err := c.Send(t.Context(), appItem); err != nil {
-					t.Errorf("Send: %v", err)
-				}
+	for name, write := range map[string]func(*http.Request){
+		"URL":               func(r *http.Request) { r.URL.Host = "gateway.example.com" },
+		"Header":            func(r *http.Request) { r.Header.Set("X-Written", "yes") },
+		"ReplacedHeader":    func(r *http.Request) { r.Header.Set("User-Agent", "gateway") },
+		"AddedHeader":       func(r *http.Request) { r.Header.Add("User-Agent", "gateway") },
+		"DeletedHeader":     func(r *http.Request) { r.Header.Del("User-Agent") },
+		"OverwrittenHeader": func(r *http.Request) { r.Header["User-Agent"][0] = "gateway" },
+		"RenamedHeader": func(r *http.Request) {
+			r.Header["X-Agent"] = r.Header["User-Agent"]
+			r.Header.Del("User-Agent")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sent atomic.Int32
+			c := newClient(t, "https://platform.altinn.no", altinn.Config{
+				Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+					if got := r.URL.String(); got != "https://platform.altinn.no/events/api/v1/app" {
+						t.Errorf("URL is %q", got)
+					}
+					if h := r.Header; len(h) != 2 || len(h["User-Agent"]) != 1 || h.Get("User-Agent") != "altinn-go-events" {
+						t.Errorf("header is %v", h)
+					}
+					if sent.Add(1)%2 == 0 { // of those who write, some do not always
+						write(r)
+					}
+					return response(http.StatusCreated, ""), nil
+				}),
+			})
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					for range 25 {
+						if err := c.Send(t.Context(), appItem); err != nil {
+							t.Errorf("Send: %v", err)
+						}
+					}
+				})
 			}
+			wg.Wait()
 		})
 	}
-	wg.Wait()
+}
+
+func TestRequest_MayBeKeptByTheTransport(t *testing.T) {
+	t.Parallel()
+	var (
+		readers sync.WaitGroup
+		kept    []*http.Request
+	)
+	c := newClient(t, "https://platform.altinn.no", altinn.Config{
+		Credentials: altinn.Credentials{Bearer: appSourceFunc(func(_ context.Context, _, app string) (*oauth2.Token, error) {
+			return &oauth2.Token{AccessToken: app}, nil
+		})},
+		Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			kept = append(kept, r)
+			readers.Go(func() { // a log that is written late
+				_ = r.Header.Clone()
+				_ = r.URL.String()
+			})
+			return response(http.StatusCreated, ""), nil
+		}),
+	})
+	for i := range 20 {
+		item := appItem
+		item.Source = "https://ttd.apps.altinn.no/ttd/" + []string{"first", "second"}[i/10]
+		if err := c.Send(t.Context(), item); err != nil {
+			t.Fatalf("Send: %v", err)
+		}
+	}
+	readers.Wait()
+	for i, r := range kept {
+		token := "Bearer " + []string{"first", "second"}[i/10]
+		if got := r.Header.Get("Authorization"); got != token || len(r.Header) != 3 {
+			t.Errorf("header of call %d is %v, want %q", i, r.Header, token)
+		}
+		if got := r.URL.String(); got != "https://platform.altinn.no/events/api/v1/app" {
+			t.Errorf("URL of call %d is %q", i, got)
+		}
+	}
 }
 
 func TestRequest_HasTheTokensOfItsOwnCall(t *testing.T) {

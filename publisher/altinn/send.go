@@ -63,7 +63,9 @@ func (c *Client) do(ctx context.Context, op *operation, source string, body []by
 	if err != nil {
 		return err
 	}
-	err = c.try(ctx, op, used, body, accept)
+	if err = c.try(ctx, op, used, body, accept); err == nil {
+		return nil
+	}
 	refused, ok := errors.AsType[*ResponseError](err)
 	if !ok || !refused.curable() {
 		return err

@@ -63,28 +63,28 @@ func accessToken(t *oauth2.Token) string {
 
 // tokens asks the sources for the tokens of a request about source.
 func (c *Client) tokens(ctx context.Context, op *operation, source string) (t tokens, err error) {
-	if c.credentials.Bearer == nil && c.credentials.PlatformAccessToken == nil {
+	if c.bearer == nil && c.platform == nil {
 		return tokens{}, nil
 	}
 	org, app := appOf(source)
-	if t.bearer, err = tokenFrom(ctx, c.credentials.Bearer, org, app); err != nil {
+	if t.bearer, err = tokenFrom(ctx, c.bearer, org, app); err != nil {
 		return t, c.tokenError(ctx, op, bearerToken, err)
 	}
-	if t.platform, err = tokenFrom(ctx, c.credentials.PlatformAccessToken, org, app); err != nil {
+	if t.platform, err = tokenFrom(ctx, c.platform, org, app); err != nil {
 		return t, c.tokenError(ctx, op, platformToken, err)
 	}
 	return t, nil
 }
 
-// tokenFrom asks source, which credentials.Bounded has returned.
-func tokenFrom(ctx context.Context, source oauth2.TokenSource, org, app string) (*oauth2.Token, error) {
+// tokenFrom asks source, if there is one.
+func tokenFrom(ctx context.Context, source AppTokenSource, org, app string) (*oauth2.Token, error) {
 	if source == nil {
 		return nil, nil //nolint:nilnil // no source, no token, no error
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	token, err := source.(AppTokenSource).TokenFor(ctx, org, app)
+	token, err := source.TokenFor(ctx, org, app)
 	if err == nil && accessToken(token) == "" {
 		err = errEmptyToken
 	}
@@ -93,10 +93,10 @@ func tokenFrom(ctx context.Context, source oauth2.TokenSource, org, app string) 
 
 // invalidate tells the sources that their tokens were refused.
 func (c *Client) invalidate(t tokens) {
-	if s, ok := c.credentials.Bearer.(Invalidator); ok {
+	if s, ok := c.bearer.(Invalidator); ok {
 		s.Invalidate(t.bearer)
 	}
-	if s, ok := c.credentials.PlatformAccessToken.(Invalidator); ok {
+	if s, ok := c.platform.(Invalidator); ok {
 		s.Invalidate(t.platform)
 	}
 }
