@@ -93,8 +93,13 @@ func (l *lab) clientsWith(connections int) (clients, error) {
 
 // rate is the subject's events per second against a peer's.
 func rate(subject, peer func(clients) func() error) func(*lab) (figure, error) {
+	return rateOver(socketRounds, subject, peer)
+}
+
+// rateOver is rate with as many times the lab's rounds.
+func rateOver(times int, subject, peer func(clients) func() error) func(*lab) (figure, error) {
 	return func(l *lab) (figure, error) {
-		r, err := l.sockets(subject, peer, wallTime)
+		r, err := l.sockets(times, subject, peer, wallTime)
 		return r.inverse().figure(), err
 	}
 }
@@ -102,7 +107,7 @@ func rate(subject, peer func(clients) func() error) func(*lab) (figure, error) {
 // cpu is the CPU that this process spends on the subject against a peer's.
 func cpu(subject, peer func(clients) func() error) func(*lab) (figure, error) {
 	return func(l *lab) (figure, error) {
-		r, err := l.sockets(subject, peer, processTime)
+		r, err := l.sockets(socketRounds, subject, peer, processTime)
 		return r.figure(), err
 	}
 }
@@ -111,13 +116,13 @@ func cpu(subject, peer func(clients) func() error) func(*lab) (figure, error) {
 // two processes do on two cores varies by a fifth from slice to slice.
 const socketRounds = 3
 
-func (l *lab) sockets(subject, peer func(clients) func() error, clock clock) (ratio, error) {
+func (l *lab) sockets(times int, subject, peer func(clients) func() error, clock clock) (ratio, error) {
 	c, err := l.clients()
 	if err != nil {
 		return ratio{}, err
 	}
 	return l.run(contest{
-		subject: crowd(subject(c)), peer: crowd(peer(c)), clock: clock, n: 2000, rounds: socketRounds * l.rounds,
+		subject: crowd(subject(c)), peer: crowd(peer(c)), clock: clock, n: 2000, rounds: times * l.rounds,
 	})
 }
 

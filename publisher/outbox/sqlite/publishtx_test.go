@@ -72,21 +72,38 @@ func TestQueue_PublishTx(t *testing.T) {
 			t.Errorf("Stats = %+v, want one event", s)
 		}
 	})
-	t.Run("WritesAllOrNone", func(t *testing.T) {
-		t.Parallel()
-		q, db := setup(t, sqlite.Config{})
-		refuse(t, db, "BEFORE INSERT", "NEW.id = 'bad'")
-		tx := begin(t, db)
-		if err := q.PublishTx(t.Context(), tx, newEvent("good"), newEvent("bad")); err == nil {
-			t.Error("PublishTx = nil, want why the second was not written")
-		}
-		if err := tx.Commit(); err != nil {
-			t.Fatal(err)
-		}
-		if s := stats(t, q); s != (outbox.Stats{}) {
-			t.Errorf("Stats = %+v, want nothing", s)
-		}
-	})
+	for name, refuse := range map[string]func(*testing.T, *sql.DB, string){
+		"WritesAllOrNone": func(t *testing.T, db *sql.DB, condition string) {
+			t.Helper()
+			refuse(t, db, "BEFORE INSERT", condition)
+		},
+		"WritesAllOrNoneHalfWay": refuseHalfWay,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q, db := setup(t, sqlite.Config{})
+			refuse(t, db, "NEW.id = 'bad'")
+			tx := begin(t, db)
+			if err := q.PublishTx(t.Context(), tx, newEvent("good"), newEvent("bad")); err == nil {
+				t.Error("PublishTx = nil, want why the second was not written")
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			if err := q.Enqueue(t.Context(), item("good", "key"), item("bad", "key")); err == nil {
+				t.Error("Enqueue = nil, want why the second was not written")
+			}
+			if s := stats(t, q); s != (outbox.Stats{}) {
+				t.Errorf("Stats = %+v, want nothing", s)
+			}
+			if err := q.Enqueue(t.Context(), item("good", "key")); err != nil {
+				t.Errorf("Enqueue = %v", err)
+			}
+			if s := stats(t, q); s.Pending != 1 {
+				t.Errorf("Stats = %+v, want one event", s)
+			}
+		})
+	}
 	t.Run("NothingToPublish", func(t *testing.T) {
 		t.Parallel()
 		q, _ := setup(t, sqlite.Config{})

@@ -93,6 +93,17 @@ func refuse(t *testing.T, db *sql.DB, when, condition string) {
 	}
 }
 
+// refuseHalfWay refuses inserts when the row has been written, and has SQLite leave it
+// there.
+func refuseHalfWay(t *testing.T, db *sql.DB, condition string) {
+	t.Helper()
+	_, err := db.ExecContext(t.Context(), "CREATE TRIGGER refused AFTER INSERT ON altinn_outbox_events WHEN "+condition+
+		" BEGIN SELECT RAISE(FAIL, 'refused by the test'); END")
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func allow(t *testing.T, db *sql.DB) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), "DROP TRIGGER refused"); err != nil {
