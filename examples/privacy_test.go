@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -394,8 +395,21 @@ func (w *world) probe(t *testing.T) {
 func leakySender(t *testing.T, out *outputs) {
 	t.Helper()
 	logger := slog.New(slog.NewJSONHandler(out.at("log"), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	queue := &leakyQueue{Memory: outbox.NewMemory(outbox.Config{})}
-	for _, q := range []outbox.Queue{nil, queue} {
+	retry := publisher.RetryPolicy{Base: time.Millisecond, Max: time.Millisecond, MaxAttempts: 3}
+	brief := retry
+	brief.MaxAge = time.Nanosecond
+	for _, tc := range []struct {
+		queue *leakyQueue
+		retry publisher.RetryPolicy
+	}{
+		{nil, retry},
+		{&leakyQueue{Memory: outbox.NewMemory(outbox.Config{}), reasons: out.at("reasons of outcomes")}, retry},
+		{&leakyQueue{Memory: outbox.NewMemory(outbox.Config{}), reasons: out.at("reasons of outcomes")}, brief},
+	} {
+		var q outbox.Queue
+		if tc.queue != nil {
+			q = tc.queue
+		}
 		var calls atomic.Int64
 		sender := sendFunc(func(context.Context, outbox.Item) error {
 			switch calls.Add(1) % 4 {
@@ -410,7 +424,7 @@ func leakySender(t *testing.T, out *outputs) {
 			}
 		})
 		pub, err := publisher.New(sender, publisher.Config{
-			Queue: q, Logger: logger, Retry: publisher.RetryPolicy{Base: time.Millisecond, Max: time.Millisecond, MaxAttempts: 3},
+			Queue: q, Logger: logger, Retry: tc.retry,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -424,7 +438,7 @@ func leakySender(t *testing.T, out *outputs) {
 		if q == nil {
 			continue
 		}
-		discarded, err := queue.Discarded(t.Context(), outbox.Page{})
+		discarded, err := tc.queue.Discarded(t.Context(), outbox.Page{})
 		if err != nil || len(discarded) == 0 {
 			t.Errorf("%d discarded, %v", len(discarded), err)
 		}
@@ -546,18 +560,24 @@ type sendFunc func(context.Context, outbox.Item) error
 
 func (f sendFunc) Send(ctx context.Context, item outbox.Item) error { return f(ctx, item) }
 
-// leakyQueue breaks once, with the number in its words.
+// leakyQueue breaks once, with the number in its words, and tells why what became of
+// events did.
 type leakyQueue struct {
 	*outbox.Memory
 
-	broken atomic.Bool
+	reasons io.Writer
+	broken  atomic.Bool
 }
 
 func (q *leakyQueue) Run(ctx context.Context, deliver func(context.Context, outbox.Item) outbox.Outcome) error {
 	if !q.broken.Swap(true) {
 		return errors.New("the disk of " + planted[0] + " is full")
 	}
-	return q.Memory.Run(ctx, deliver)
+	return q.Memory.Run(ctx, func(ctx context.Context, item outbox.Item) outbox.Outcome {
+		outcome := deliver(ctx, item)
+		fmt.Fprintln(q.reasons, outcome.Reason)
+		return outcome
+	})
 }
 
 // personal is an event about a person.

@@ -152,7 +152,9 @@ func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			if rule != nil && w == nil {
 				w = open.become(c)
 			}
-			w.adopt(l, rule)
+			if w != nil {
+				w.adopt(l, rule)
+			}
 			return next(c)
 		case rule != nil:
 			return l.about(rule, c, res, next)

@@ -142,7 +142,8 @@ type waiting struct {
 
 // Deadline implements context.Context.
 func (c *tryContext) Deadline() (time.Time, bool) {
-	deadline := c.tries.start.Add(c.due)
+	now := time.Now() // the clock on the wall may have been set since tries.start
+	deadline := now.Add(c.due - now.Sub(c.tries.start))
 	if earlier, ok := c.parent.Deadline(); ok && earlier.Before(deadline) {
 		return earlier, true
 	}
@@ -151,14 +152,14 @@ func (c *tryContext) Deadline() (time.Time, bool) {
 
 // Done implements context.Context.
 func (c *tryContext) Done() <-chan struct{} {
-	if w := c.waiting.Load(); w != nil {
-		return w.Done()
-	}
-	w := new(waiting)
-	w.Context, w.end = context.WithCancelCause(c.parent)
-	if !c.waiting.CompareAndSwap(nil, w) {
-		w.end(nil)
-		return c.waiting.Load().Done()
+	w := c.waiting.Load()
+	if w == nil {
+		w = new(waiting)
+		w.Context, w.end = context.WithCancelCause(c.parent)
+		if !c.waiting.CompareAndSwap(nil, w) {
+			w.end(nil)
+			w = c.waiting.Load()
+		}
 	}
 	_ = c.Err() // ends it if finish has not seen that somebody waits
 	return w.Done()

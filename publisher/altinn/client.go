@@ -22,8 +22,9 @@ type Config struct {
 
 	// Transport carries the requests. Wrap it to trace, record or fake them.
 	// Redirects and timeouts are the client's and the context's, so no http.Client
-	// is involved. One that writes to a request, which http.RoundTripper forbids, may
-	// do so until the body of its answer is closed. An http.Transport should keep as
+	// is involved. Whoever keeps a request beyond the closing of its answer's body
+	// clones it: the header and URL are used again. Until then they may be written to,
+	// although http.RoundTripper forbids it. An http.Transport should keep as
 	// many idle connections per host (MaxIdleConnsPerHost, 2 unless set) as the queue
 	// has workers.
 	//

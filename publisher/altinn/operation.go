@@ -28,12 +28,17 @@ type operation struct {
 	whole bool
 	// last is the envelope of the last request.
 	last atomic.Pointer[authorized]
+	// copies are *envelope, for transports that may write to theirs. A new one is a
+	// twelfth of what a publish costs above the transport; to see that nobody has
+	// written to one, a third of that.
+	copies sync.Pool
 }
 
 // envelope is what one request may have after another: where it goes and what it says.
 type envelope struct {
 	url    url.URL
 	header http.Header
+	of     *authorized // what it is a copy of
 }
 
 // authorized is an envelope with tokens.
@@ -44,10 +49,6 @@ type authorized struct {
 	// fields are those of its header, because to range over a map costs as
 	// much as to look all of it up.
 	fields []field
-	// copies are *envelope, for transports that may write to theirs. A new one is a
-	// twelfth of what a publish costs above the transport; to see that nobody has
-	// written to one, a third of that.
-	copies sync.Pool
 }
 
 type field struct {
@@ -85,7 +86,7 @@ func (op *operation) envelopeWith(t tokens) (a *authorized, malformed string) {
 	if platform != "" {
 		h.Set("PlatformAccessToken", platform)
 	}
-	a = &authorized{bearer: bearer, platform: platform, envelope: envelope{*op.url, h}}
+	a = &authorized{bearer: bearer, platform: platform, envelope: envelope{url: *op.url, header: h}}
 	for name, values := range h {
 		a.fields = append(a.fields, field{name, values})
 	}
@@ -94,25 +95,25 @@ func (op *operation) envelopeWith(t tokens) (a *authorized, malformed string) {
 }
 
 // borrow returns a copy of the envelope that no other request has.
-func (a *authorized) borrow() *envelope {
-	if e, ok := a.copies.Get().(*envelope); ok {
+func (op *operation) borrow(a *authorized) *envelope {
+	if e, ok := op.copies.Get().(*envelope); ok && e.of == a {
 		return e
 	}
-	return &envelope{a.envelope.url, a.envelope.header.Clone()}
+	return &envelope{a.envelope.url, a.envelope.header.Clone(), a}
 }
 
 // giveBack takes a copy whose request is over, which is when the body of the answer
 // has been closed. One that was written to is not used again.
-func (a *authorized) giveBack(e *envelope) {
-	if e.url != a.envelope.url || len(e.header) != len(a.fields) {
+func (op *operation) giveBack(e *envelope) {
+	if e.url != e.of.envelope.url || len(e.header) != len(e.of.fields) {
 		return
 	}
-	for _, f := range a.fields {
-		if !slices.Equal(e.header[f.name], f.values) {
+	for _, f := range e.of.fields {
+		if values, ok := e.header[f.name]; !ok || !slices.Equal(values, f.values) {
 			return
 		}
 	}
-	a.copies.Put(e)
+	op.copies.Put(e)
 }
 
 // payload is the part of a request that no other request shares. The bytes are

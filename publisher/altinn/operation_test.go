@@ -92,6 +92,31 @@ func TestRequest_MayBeWrittenToByTheTransport(t *testing.T) {
 	}
 }
 
+// POST /events has a header without a value, which is easily overlooked.
+func TestRequest_MayBeWrittenToWhereAHeaderIsEmpty(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	c := newClient(t, "https://platform.altinn.no", altinn.Config{
+		Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			values, ok := r.Header["X-Idempotency-Key"]
+			if got := r.Header.Get("Traceparent"); !ok || len(values) > 0 || got != "" {
+				t.Errorf("header of call %d is %v", calls, r.Header)
+			}
+			if calls++; calls%2 == 0 {
+				r.Header.Del("X-Idempotency-Key")
+				r.Header.Set("Traceparent", "of another call")
+			}
+			return response(http.StatusOK, ""), nil
+		}),
+	})
+	for range 20 {
+		if err := c.Send(t.Context(), brokerItem); err != nil {
+			t.Fatalf("Send: %v", err)
+		}
+	}
+}
+
+// As long as no other request is written to.
 func TestRequest_MayBeKeptByTheTransport(t *testing.T) {
 	t.Parallel()
 	var (

@@ -89,7 +89,7 @@ func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, 
 	}
 	e := &authorized.envelope
 	if !c.shareEnvelopes {
-		e = authorized.borrow()
+		e = op.borrow(authorized)
 	}
 	resp, err := c.transport.RoundTrip(op.newRequest(ctx, e, body))
 	if err == nil && resp == nil {
@@ -108,7 +108,7 @@ func (c *Client) try(ctx context.Context, op *operation, t tokens, body []byte, 
 		reply = readReply(resp.Body, buf[:])
 	}
 	if !c.shareEnvelopes {
-		authorized.giveBack(e)
+		op.giveBack(e)
 	}
 	if resp.StatusCode >= 300 || resp.StatusCode < 200 {
 		return newResponseError(op, resp, reply, c.scrubber(t))
