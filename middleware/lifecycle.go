@@ -169,7 +169,7 @@ func (l *lifecycle) about(rule *rule, c echo.Context, res *echo.Response, next e
 	w := &writer{inner: res.Writer, c: c, life: l, rule: rule}
 	w.listen()
 	res.Writer = w
-	defer w.end()
+	defer w.end(res)
 	return w.settle(next(c))
 }
 

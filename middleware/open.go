@@ -67,8 +67,7 @@ func (o *openWriter) become(c echo.Context) *writer {
 // behind that leads to it: Echo's error handler may be about to write there.
 func (o *openWriter) end(c echo.Context, res *echo.Response) {
 	if w := o.given.Load(); w != nil {
-		w.end()
-		res.Writer = o.inner
+		w.end(res)
 		return
 	}
 	last, ok := res.Writer.(*openWriter)

@@ -191,22 +191,22 @@ func (w *writer) replace(err error) {
 	res.Committed, res.Status, res.Size = true, status, int64(len(body))
 }
 
-// end takes the writer out of the response. An answer that is still held is
-// that of a handler that failed or panicked: it is dropped, and Echo's error
-// handler answers.
-func (w *writer) end() {
+// end takes the writer out of res, which it was put into. An answer that is still
+// held is that of a handler that failed or panicked: it is dropped, and Echo's error
+// handler answers, through res again: echo.WrapMiddleware leaves another in the context.
+func (w *writer) end(res *echo.Response) {
 	if w.answered {
-		w.c.Response().Writer = w.inner
+		res.Writer = w.inner
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.await()
-	res := w.c.Response()
 	if w.mode == holding || w.mode == settling {
 		if w.status != 0 {
 			setHeader(w.inner.Header(), w.before)
 		}
+		w.c.SetResponse(res)
 		res.Committed, res.Status, res.Size = false, http.StatusOK, 0
 	}
 	res.Writer = w.inner

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
+	echomiddleware "github.com/labstack/echo/v4/middleware"
 
 	"github.com/altinn-go/events/middleware"
 	"github.com/altinn-go/events/models"
@@ -272,6 +274,44 @@ func TestFailedHandler(t *testing.T) {
 				return tc.h(c)
 			})
 		})
+	}
+
+	// echo.WrapMiddleware leaves a response of its own in the context, and Gzip a writer
+	// that leads nowhere once it is over.
+	for _, emits := range []bool{false, true} {
+		for _, panics := range []bool{false, true} {
+			t.Run(fmt.Sprintf("BetweenGzipAndWrapMiddleware/emits=%v,panics=%v", emits, panics), func(t *testing.T) {
+				t.Parallel()
+				pub := &recorder{}
+				e := echo.New()
+				e.Use(recoverer, echomiddleware.Gzip(), middleware.AppLifecycle(pub, app),
+					echo.WrapMiddleware(func(next http.Handler) http.Handler { return next }))
+				target := "/instances"
+				if emits {
+					target = "/approve"
+				}
+				e.POST(target, func(c echo.Context) error {
+					if emits {
+						if err := middleware.Emit(c, app.Event(approved, instance())); err != nil {
+							return err
+						}
+					}
+					err := errors.Join(c.JSONBlob(201, []byte(instanceJSON)), errors.New("no"))
+					if panics {
+						panic(err)
+					}
+					return err
+				})
+				r := httptest.NewRequest(http.MethodPost, target, http.NoBody)
+				r.Header.Set(echo.HeaderAcceptEncoding, "gzip")
+				rec := httptest.NewRecorder()
+				e.ServeHTTP(rec, r)
+				if want := `{"message":"Internal Server Error"}` + "\n"; rec.Code != 500 || rec.Body.String() != want {
+					t.Errorf("answer is %d %q, want 500 %q", rec.Code, rec.Body, want)
+				}
+				equal(t, pub.said(), nil)
+			})
+		}
 	}
 
 	t.Run("PublisherPanicsWhileFlushing", func(t *testing.T) {
