@@ -53,8 +53,9 @@ func Emit(c echo.Context, events ...event.Event) error {
 func (w *writer) emit(events []event.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	own := w.own()
 	for _, ev := range events {
-		w.emitted = append(w.emitted, ev.Clone())
+		own.emitted = append(own.emitted, ev.Clone())
 	}
 	if !w.life.afterResponse {
 		w.hold()

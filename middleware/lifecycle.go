@@ -166,7 +166,7 @@ func (l *lifecycle) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 
 // about serves a request that rule is about.
 func (l *lifecycle) about(rule *rule, c echo.Context, res *echo.Response, next echo.HandlerFunc) error {
-	w := &writer{inner: res.Writer, c: c, life: l, rule: rule}
+	w := newWriter(res.Writer, c, l, rule)
 	w.listen()
 	res.Writer = w
 	defer w.end(res)

@@ -58,7 +58,9 @@ func (o *openWriter) become(c echo.Context) *writer {
 	if o.isOver() {
 		return nil
 	}
-	o.given.CompareAndSwap(nil, &writer{inner: o.inner, c: c, life: o.life, status: o.status.Load()})
+	w := newWriter(o.inner, c, o.life, nil)
+	w.status = o.status.Load()
+	o.given.CompareAndSwap(nil, w)
 	return o.given.Load()
 }
 

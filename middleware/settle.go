@@ -17,33 +17,32 @@ func (w *writer) settle(err error) error {
 	case w.replaced != nil:
 		err = w.replaced
 	case w.mode == holding && err == nil:
-		x, body := w.take()
-		status := int(w.status)
+		x, kept := w.take()
 		w.mu.Unlock()
 		if err := x.publish(); err != nil {
 			w.replace(err)
 			return err
 		}
 		w.answered = true
-		return w.send(status, body)
+		return w.send(kept)
 	case w.mode == holding:
 		w.mode = settling // what a goroutine of the handler still flushes is no success
 		if w.status < http.StatusBadRequest {
 			break
 		}
 		// The handler has answered its failure itself.
-		_, body := w.take()
+		_, kept := w.take()
 		w.mu.Unlock()
-		_ = w.release(body)
+		_ = w.release(kept)
 		return err
 	case w.mode == settling && err == nil:
 		// Publishing panicked inside the handler, which has recovered.
 		err = errEnded
 	case w.mode == passing && err == nil:
-		x, body := w.take()
+		x, kept := w.take()
 		w.mu.Unlock()
 		_ = x.publish() // too late to change the answer
-		recycle(body)
+		recycle(kept.body)
 		return nil
 	}
 	w.mu.Unlock()
@@ -71,60 +70,68 @@ func (w *writer) acceptHeld() error {
 		return errEnded
 	}
 	accepting := make(chan struct{})
-	w.accepting = accepting
-	x, body := w.take()
+	w.own().accepting = accepting
+	x, kept := w.take()
 	w.mu.Unlock()
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.accepting = nil
+		w.own().accepting = nil
 		close(accepting)
 	}()
 	if err := x.publish(); err != nil {
 		w.replace(err)
 		return err
 	}
-	return w.release(body)
+	return w.release(kept)
 }
 
-// take returns what there is to say by now, nil if nothing, and the bytes that
-// are kept, which are the caller's to recycle. Nothing is kept from here on, and
-// what was held is being settled. mu is held.
-func (w *writer) take() (x *exchange, body *[]byte) {
+// answer is what was kept of an answer.
+type answer struct {
+	status int         // 0 if the handler was silent
+	header http.Header // as the handler wrote them, nil if they are still the same
+	body   *[]byte     // nil if nothing was kept; recycle takes it
+}
+
+// take returns what there is to say by now, nil if nothing, and the answer as far
+// as it was kept. Nothing is kept from here on, and what was held is being settled.
+// mu is held.
+func (w *writer) take() (x *exchange, kept answer) {
 	if w.mode == holding {
 		w.mode = settling
 	}
-	body, w.body, w.capture = w.body, nil, false
+	kept = answer{int(w.status), w.sent, w.body}
+	w.body, w.capture = nil, false
 
-	status := int(w.status)
+	status := kept.status
 	if status == 0 {
 		status = http.StatusOK // what net/http answers for a handler that is silent
 	}
 	speaks := w.rule != nil && !w.published && w.rule.succeeded(status)
 	emits := len(w.emitted) > 0 && (status == hijacked || 200 <= status && status < 400)
 	if !speaks && !emits {
-		return nil, body
+		return nil, kept
 	}
 	x = &exchange{life: w.life, c: w.c, header: w.inner.Header(), whole: !w.cut}
-	if w.sent != nil {
-		x.header = w.sent
+	if kept.header != nil {
+		x.header = kept.header
 	}
-	if body != nil {
-		x.body = *body
+	if kept.body != nil {
+		x.body = *kept.body
 	}
 	if speaks {
 		x.rule, w.published = w.rule, true
 	}
 	if emits {
-		x.emitted, w.emitted = w.emitted, nil
+		x.emitted, w.own().emitted = w.emitted, nil
 	}
-	return x, body
+	return x, kept
 }
 
 // release sends what was kept. What follows passes.
-func (w *writer) release(body *[]byte) error {
+func (w *writer) release(kept answer) error {
 	w.mu.Lock()
-	over, status := w.mode == ended, int(w.status)
+	over := w.mode == ended
 	if !over {
 		w.mode = passing
 	}
@@ -132,31 +139,31 @@ func (w *writer) release(body *[]byte) error {
 	if over {
 		return errEnded
 	}
-	return w.send(status, body)
+	return w.send(kept)
 }
 
-// send sends a status, if there is one, and a body.
-func (w *writer) send(status int, body *[]byte) error {
-	if status != 0 {
-		w.sendHeader(status)
+// send sends what was kept.
+func (w *writer) send(kept answer) error {
+	if kept.status != 0 {
+		w.sendHeader(kept.status, kept.header)
 	}
-	if body == nil {
+	if kept.body == nil {
 		return nil
 	}
-	_, err := w.inner.Write(*body)
-	recycle(body)
+	_, err := w.inner.Write(*kept.body)
+	recycle(kept.body)
 	return err
 }
 
 // sendHeader sends the headers as the handler wrote them.
-func (w *writer) sendHeader(status int) {
-	if w.sent == nil {
+func (w *writer) sendHeader(status int, header http.Header) {
+	if header == nil {
 		w.inner.WriteHeader(status)
 		return
 	}
 	h := w.inner.Header()
 	now := maps.Clone(h)
-	setHeader(h, w.sent)
+	setHeader(h, header)
 	w.inner.WriteHeader(status)
 	setHeader(h, now)
 }
@@ -170,7 +177,7 @@ func (w *writer) replace(err error) {
 	)
 	w.mu.Lock()
 	over, c := w.mode == ended, w.c
-	w.mode, w.replaced = ended, err
+	w.mode, w.own().replaced = ended, err
 	w.mu.Unlock()
 	if over {
 		return
@@ -210,5 +217,5 @@ func (w *writer) end(res *echo.Response) {
 		res.Committed, res.Status, res.Size = false, http.StatusOK, 0
 	}
 	res.Writer = w.inner
-	w.mode, w.body, w.c, w.emitted = ended, nil, nil, nil
+	w.mode, w.body, w.c, w.rare = ended, nil, nil, &nothingRare
 }

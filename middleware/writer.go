@@ -51,12 +51,33 @@ type writer struct {
 	// not taken saves a fourteenth of what a request costs here.
 	answered bool
 
+	body   *[]byte     // of the answer, with room for the members that a rule reads
+	before http.Header // as they were when holding began
+	*rare              // to be read; own is for writing
+}
+
+// rare is what most requests need not know. It is apart because every byte of a writer
+// counts: with 48 of them less, holding an answer costs a tenth less.
+type rare struct {
 	emitted   []event.Event
-	body      *[]byte       // of the answer, with room for the members that a rule reads
-	before    http.Header   // as they were when holding began
-	sent      http.Header   // as they were when the handler wrote them, if looked at since
+	sent      http.Header   // the headers as they were when the handler wrote them, if looked at since
 	replaced  error         // why the answer is not the handler's
 	accepting chan struct{} // closed when what is accepted inside the handler has been
+}
+
+// nothingRare is what all writers begin with.
+var nothingRare rare
+
+func newWriter(inner http.ResponseWriter, c echo.Context, life *lifecycle, rule *rule) *writer {
+	return &writer{inner: inner, c: c, life: life, rule: rule, rare: &nothingRare}
+}
+
+// own returns what is rare to be written to. mu is held.
+func (w *writer) own() *rare {
+	if w.rare == &nothingRare {
+		w.rare = new(rare)
+	}
+	return w.rare
 }
 
 // hold begins to keep the answer, unless some of it is already out. mu is held.
@@ -80,7 +101,7 @@ func (w *writer) Header() http.Header {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.mode == holding && w.sent == nil {
-		w.sent = h.Clone()
+		w.own().sent = h.Clone()
 	}
 	return h
 }
