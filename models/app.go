@@ -85,26 +85,29 @@ func (a App) Event(eventType string, instance Instance) event.Event {
 	if party == "" {
 		party, _, _ = strings.Cut(instance.ID, "/")
 	}
-	var texts texts
-	const fixed = 128 // more than what is the same in all events
-	texts.all.Grow(fixed + len(a.BaseURL) + 3*len(a.Org) + 2*len(a.Name) + len(instance.ID) + len(party) +
-		len(owner.OrganisationNumber) + len(owner.PersonNumber) + len(owner.ExternalIdentifier))
+	form, alternative := a.alternativeSubject(owner)
+	base := a.base()
+	// One string has all texts: what is allocated is most of what this costs.
+	texts := partyPrefix + party + form + alternative + appResourcePrefix + a.Org + "_" + a.Name +
+		base[0] + base[1] + base[2] + base[3] + base[4] + base[5] + instancesPath + instance.ID
+	subject, texts := cut(texts, len(partyPrefix)+len(party))
+	alternativeSubject, texts := cut(texts, len(form)+len(alternative))
+	resource, source := cut(texts, len(appResourcePrefix)+len(a.Org)+len("_")+len(a.Name))
 
 	built := &struct {
 		attributes event.EventContextV1
 		subject    string
-	}{subject: texts.join(partyPrefix, party)}
-	source := a.source(instance.ID, &texts)
+	}{subject: subject}
 	built.attributes = event.EventContextV1{
 		Type:    eventType,
 		Subject: &built.subject,
 		Extensions: map[string]any{
-			ExtResource:         texts.join(appResourcePrefix, a.Org, "_", a.Name),
+			ExtResource:         resource,
 			ExtResourceInstance: source[len(source)-len(instance.ID):],
 		},
 	}
-	if form, value := a.alternativeSubject(owner); value != "" {
-		built.attributes.Extensions[ExtAlternativeSubject] = texts.join(form, value)
+	if alternative != "" {
+		built.attributes.Extensions[ExtAlternativeSubject] = alternativeSubject
 	}
 	setURL(&built.attributes.Source.URL, source)
 	return event.Event{Context: &built.attributes}
@@ -112,13 +115,19 @@ func (a App) Event(eventType string, instance Instance) event.Event {
 
 // Source returns the source of events about an instance,
 // "{BaseURL}/instances/{party}/{guid}", for an id of the form "{party}/{guid}".
-func (a App) Source(instanceID string) string { return a.source(instanceID, &texts{}) }
+func (a App) Source(instanceID string) string {
+	base := a.base()
+	return strings.Join(base[:], "") + instancesPath + instanceID
+}
 
-func (a App) source(instanceID string, texts *texts) string {
-	if a.BaseURL == "" {
-		return texts.join("https://", a.Org, ".apps.altinn.no/", a.Org, "/", a.Name, "/instances/", instanceID)
+const instancesPath = "/instances/"
+
+// base returns the parts of what sources begin with, before instancesPath.
+func (a App) base() [6]string {
+	if a.BaseURL != "" {
+		return [6]string{strings.TrimSuffix(a.BaseURL, "/")}
 	}
-	return texts.join(strings.TrimSuffix(a.BaseURL, "/"), "/instances/", instanceID)
+	return [6]string{"https://", a.Org, ".apps.altinn.no/", a.Org, "/", a.Name}
 }
 
 // alternativeSubject returns the two parts of the owner's alternative subject.
@@ -135,14 +144,5 @@ func (a App) alternativeSubject(owner InstanceOwner) (form, value string) {
 	}
 }
 
-// texts are strings that share one allocation, if it was grown before.
-type texts struct{ all strings.Builder }
-
-// join returns the parts as one string.
-func (t *texts) join(parts ...string) string {
-	start := t.all.Len()
-	for _, part := range parts {
-		t.all.WriteString(part)
-	}
-	return t.all.String()[start:]
-}
+// cut returns the first n bytes of s and the rest.
+func cut(s string, n int) (first, rest string) { return s[:n], s[n:] }
