@@ -101,6 +101,9 @@
 // otherwise. A middleware inside that replaces the response's writer needs Unwrap, or
 // Emit and Published do not find the lifecycle.
 //
+// Echo's Timeout, which it has deprecated, drops what was written before an error: with
+// it outside, a lifecycle that fails closed answers an empty 200. Use ContextTimeout.
+//
 // The events of a lifecycle are those of its App or Broker, whatever the parameters of
 // a route say: where one Echo serves several apps, mount one on the group of each.
 // Mounted twice around a route, the inner one is inert. AppLifecycle and

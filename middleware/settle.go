@@ -168,13 +168,15 @@ func (w *writer) sendHeader(status int, header http.Header) {
 	setHeader(h, now)
 }
 
+// What replaces an answer whose events were not accepted.
+const (
+	replacedStatus = http.StatusInternalServerError
+	replacedBody   = `{"type":"about:blank","title":"Internal Server Error","status":500,` +
+		`"detail":"The request was carried out, but its event could not be published."}` + "\n"
+)
+
 // replace answers with problem details in place of the handler, because of err.
 func (w *writer) replace(err error) {
-	const (
-		status = http.StatusInternalServerError
-		body   = `{"type":"about:blank","title":"Internal Server Error","status":500,` +
-			`"detail":"The request was carried out, but its event could not be published."}` + "\n"
-	)
 	w.mu.Lock()
 	over, c := w.mode == ended, w.c
 	w.mode, w.own().replaced = ended, err
@@ -190,12 +192,12 @@ func (w *writer) replace(err error) {
 		h.Del(name)
 	}
 	h.Set(echo.HeaderContentType, "application/problem+json")
-	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
-	w.inner.WriteHeader(status)
-	_, _ = w.inner.Write([]byte(body))
+	h.Set(echo.HeaderContentLength, strconv.Itoa(len(replacedBody)))
+	w.inner.WriteHeader(replacedStatus)
+	_, _ = w.inner.Write([]byte(replacedBody))
 
 	res := c.Response()
-	res.Committed, res.Status, res.Size = true, status, int64(len(body))
+	res.Committed, res.Status, res.Size = true, replacedStatus, int64(len(replacedBody))
 }
 
 // end takes the writer out of res, which it was put into. An answer that is still
@@ -209,12 +211,15 @@ func (w *writer) end(res *echo.Response) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.await()
-	if w.mode == holding || w.mode == settling {
+	switch {
+	case w.mode == holding, w.mode == settling:
 		if w.status != 0 {
 			setHeader(w.inner.Header(), w.before)
 		}
 		w.c.SetResponse(res)
 		res.Committed, res.Status, res.Size = false, http.StatusOK, 0
+	case w.replaced != nil:
+		res.Committed, res.Status, res.Size = true, replacedStatus, int64(len(replacedBody))
 	}
 	res.Writer = w.inner
 	w.mode, w.body, w.c, w.rare = ended, nil, nil, &nothingRare

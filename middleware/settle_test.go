@@ -43,20 +43,20 @@ func TestFailClosed(t *testing.T) {
 		Status    int
 		Size      int64
 	}
-	fail := func(t *testing.T, method string, h echo.HandlerFunc) (*httptest.ResponseRecorder, outer) {
+	fail := func(t *testing.T, method string, h echo.HandlerFunc, inner ...echo.MiddlewareFunc) (*httptest.ResponseRecorder, outer) {
 		t.Helper()
 		var saw outer
 		e := echo.New()
 		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c echo.Context) error {
 				c.Response().Header().Set("X-Request-Id", "1")
+				res := c.Response() // as Echo's loggers do
 				err := next(c)
-				res := c.Response()
 				saw = outer{err, res.Committed, res.Status, res.Size}
 				return err
 			}
 		}, middleware.AppLifecycleWithConfig(middleware.AppLifecycleConfig{Publisher: &recorder{err: errDown}, App: app, FailClosed: true}))
-		e.Add(method, "/ttd/apps-test/instances", h)
+		e.Add(method, "/ttd/apps-test/instances", h, inner...)
 		return (&bundle{Echo: e}).do(method, "/ttd/apps-test/instances"), saw
 	}
 	check := func(t *testing.T, rec *httptest.ResponseRecorder, saw outer) {
@@ -106,6 +106,11 @@ func TestFailClosed(t *testing.T) {
 			}
 			return c.String(200, "deleted")
 		})
+		check(t, rec, saw)
+	})
+	t.Run("AroundWrapMiddleware", func(t *testing.T) {
+		t.Parallel()
+		rec, saw := fail(t, http.MethodPost, serve(201, instanceJSON), echo.WrapMiddleware(func(next http.Handler) http.Handler { return next }))
 		check(t, rec, saw)
 	})
 	t.Run("WhileFlushing", func(t *testing.T) {

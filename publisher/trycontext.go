@@ -3,6 +3,7 @@ package publisher
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (t *tries) begin(parent context.Context, deadline time.Time) *tryContext {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken {
-		_ = c.finish(context.Canceled)
+		c.finish(canceled)
 	}
 	t.insert(c)
 	if !t.set && !t.broken {
@@ -87,7 +88,7 @@ func (t *tries) expire() {
 	now := time.Since(t.start)
 	c := t.first
 	for ; c != nil && c.due <= now; c = c.after {
-		_ = c.finish(context.DeadlineExceeded)
+		c.finish(timedOut)
 	}
 	t.set = false
 	if c != nil && !t.broken {
@@ -101,20 +102,30 @@ func (t *tries) breakOff() {
 	defer t.mu.Unlock()
 	t.broken = true
 	for c := t.first; c != nil; c = c.after {
-		_ = c.finish(context.Canceled)
+		c.finish(canceled)
 	}
 	if t.timer != nil {
 		t.timer.Stop()
 	}
 }
 
+// ending is why the context of an attempt has ended.
+type ending = int32
+
+const (
+	running ending = iota
+	canceled
+	timedOut
+	endedWithParent
+)
+
 // tryContext is the context of one attempt. It ends with its parent, at its
-// deadline, or when the publisher breaks deliveries off. It follows the end of its
-// parent only when somebody waits for its own.
+// deadline, or when the publisher breaks deliveries off. What can be waited for is
+// made only when somebody waits.
 //
-// It has a method AfterFunc, which package context uses where it derives a context from
-// this one: a link in a list, where a context of its own to derive from would be a map
-// more, and a thirtieth of what a publish over a socket costs.
+// That is a context of package context. A method AfterFunc would be a little cheaper for
+// what is derived from this one directly, and a goroutine each for what is derived from
+// it with a value in between, as tracing transports do.
 type tryContext struct {
 	parent context.Context
 	due    time.Duration // its deadline, after tries.start
@@ -122,18 +133,15 @@ type tryContext struct {
 
 	before, after *tryContext // in tries, guarded by its lock
 
-	mu     sync.Mutex
-	err    error         // nil until it has ended, as far as is known
-	done   chan struct{} // nil until somebody waits
-	unlink func() bool   // from its parent; nil until somebody waits
-	then   *afterFunc    // what to call at its end
+	ending  atomic.Int32            // running until it has ended, other than with its parent
+	waiting atomic.Pointer[waiting] // nil until somebody waits
 }
 
-// afterFunc is what somebody wants to be called at the end of a context.
-type afterFunc struct {
-	of   *tryContext
-	f    func() // nil when it is not to be called any more
-	next *afterFunc
+// waiting is what somebody waits for.
+type waiting struct {
+	context.Context
+
+	end context.CancelCauseFunc
 }
 
 // Deadline implements context.Context.
@@ -148,99 +156,69 @@ func (c *tryContext) Deadline() (time.Time, bool) {
 
 // Done implements context.Context.
 func (c *tryContext) Done() <-chan struct{} {
-	_ = c.Err() // ends it if its parent has ended
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.follow()
-	return c.done
-}
-
-// follow makes done, and has it closed when the parent ends. mu is held.
-func (c *tryContext) follow() {
-	if c.done != nil {
-		return
+	w := c.waiting.Load()
+	if w == nil {
+		w = new(waiting)
+		w.Context, w.end = context.WithCancelCause(c.parent)
+		if !c.waiting.CompareAndSwap(nil, w) {
+			w.end(nil)
+			w = c.waiting.Load()
+		}
 	}
-	c.done = make(chan struct{})
-	if c.err != nil {
-		close(c.done)
-	} else if c.parent.Done() != nil {
-		c.unlink = context.AfterFunc(c.parent, func() { _ = c.Err() })
-	}
+	_ = c.Err() // ends it if finish has not seen that somebody waits
+	return w.Done()
 }
 
 // Err implements context.Context. Where it tells an error, Done is closed.
 func (c *tryContext) Err() error {
-	c.mu.Lock()
-	err := c.err
-	c.mu.Unlock()
-	if err != nil {
+	why := c.ending.Load()
+	err := c.because(why)
+	if err == nil {
+		return nil
+	}
+	if w := c.waiting.Load(); w == nil {
 		return err
-	}
-	if err = c.parent.Err(); err != nil {
-		return c.finish(err)
-	}
-	return nil
-}
-
-// Value implements context.Context.
-func (c *tryContext) Value(key any) any { return c.parent.Value(key) }
-
-// AfterFunc calls f in a goroutine of its own when the context has ended, unless stop
-// is called before.
-func (c *tryContext) AfterFunc(f func()) (stop func() bool) {
-	a := &afterFunc{of: c, f: f}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.follow()
-	if c.err != nil {
-		a.call()
+	} else if why == running || why == endedWithParent {
+		w.end(context.Cause(c.parent))
 	} else {
-		a.next, c.then = c.then, a
+		w.end(err)
 	}
-	return a.stop
+	return err
 }
 
-// call calls what is to be called. The lock of the context is held.
-func (a *afterFunc) call() {
-	if a.f != nil {
-		go a.f()
-		a.f = nil
+// because returns the error of a context that has ended like that.
+func (c *tryContext) because(why ending) error {
+	switch why {
+	case canceled:
+		return context.Canceled
+	case timedOut:
+		return context.DeadlineExceeded
+	default:
+		return c.parent.Err()
 	}
 }
 
-// stop reports whether it has come before the end of the context.
-func (a *afterFunc) stop() bool {
-	a.of.mu.Lock()
-	defer a.of.mu.Unlock()
-	before := a.f != nil
-	a.f = nil
-	return before
+// Value implements context.Context. A context derived from this one finds the
+// one that is waited for through it, and so needs no goroutine to watch this one's end.
+func (c *tryContext) Value(key any) any {
+	if w := c.waiting.Load(); w != nil {
+		return w.Value(key)
+	}
+	return c.parent.Value(key)
 }
 
 // cancel ends the context and frees what it holds.
 func (c *tryContext) cancel() {
 	c.tries.remove(c)
-	_ = c.finish(context.Canceled)
+	c.finish(canceled)
 }
 
-// finish ends the context with err, unless it has ended already, and returns the error
-// that it has ended with.
-func (c *tryContext) finish(err error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
+// finish ends the context like that, unless it has ended already.
+func (c *tryContext) finish(why ending) {
+	if c.parent.Err() != nil {
+		why = endedWithParent
 	}
-	c.err = err
-	if c.done != nil {
-		close(c.done)
+	if c.ending.CompareAndSwap(running, why) && c.waiting.Load() != nil {
+		_ = c.Err() // ends what somebody waits for
 	}
-	if c.unlink != nil {
-		c.unlink()
-	}
-	for a := c.then; a != nil; a = a.next {
-		a.call()
-	}
-	c.then = nil
-	return err
 }
